@@ -1,0 +1,41 @@
+"""What every Kirana application has: problems as errors, headers, limits, CORS."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.core.config import Settings, get_settings
+from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
+from app.core.problems import install_problem_handlers
+
+API_VERSION = "1.0.0"
+EXPOSED_HEADERS = ("ETag", "Retry-After", "RateLimit", "RateLimit-Policy", CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER)
+
+
+def new_application(
+    title: str, settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]
+) -> FastAPI:
+    """A FastAPI application with the house's error format, headers and limits, and ``settings`` on its state."""
+    app = FastAPI(
+        title=title,
+        version=API_VERSION,
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.settings = settings
+    app.dependency_overrides[get_settings] = lambda: settings
+    install_problem_handlers(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Cart-Token", "Prefer"],
+            expose_headers=list(EXPOSED_HEADERS),
+        )
+    app.add_middleware(KiranaHeaders, max_body_bytes=settings.max_body_bytes)
+    return app

@@ -1,0 +1,203 @@
+"""What both APIs share of HTTP: who asks from where, preconditions, idempotency keys, body limits, headers."""
+
+import hashlib
+import ipaddress
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Header, Request
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import BY_CODE, Refused
+from app.core.problems import problem
+
+CONSISTENCY_HEADER = "X-Consistency-Token"
+REPLAYED_HEADER = "Idempotent-Replayed"
+REQUEST_ID_HEADER = "X-Request-Id"
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_ETAG = re.compile(r'^(?:W/)?"(\d{1,18})"$')
+_IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+
+SECURITY_HEADERS = (
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-site"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Where a command comes from; goes to the procedures as ``p_context`` (traceparent, request_id, ip)."""
+
+    traceparent: str | None
+    request_id: str | None
+    ip: str
+
+    def as_parameter(self) -> dict[str, Any]:
+        """The JSON object that procedures take."""
+        members = {"traceparent": self.traceparent, "request_id": self.request_id, "ip": self.ip}
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@lru_cache(maxsize=8)
+def _networks(cidrs: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(cidr) for cidr in cidrs)
+
+
+def client_ip(peer: str | None, forwarded_for: str | None, trusted: Sequence[str]) -> str:
+    """The nearest address that is not a trusted proxy, read from the right of ``X-Forwarded-For``.
+
+    An untrusted peer's header is ignored, so nobody chooses the address that limits are counted by.
+    """
+    hops = [peer or "0.0.0.0"]  # noqa: S104 (a unix socket has no peer address; this is a value, not a bind)
+    if forwarded_for:
+        hops += [hop.strip() for hop in reversed(forwarded_for.split(","))]
+    networks = _networks(tuple(trusted))
+    last = hops[0]
+    for hop in hops:
+        try:
+            address = ipaddress.ip_address(hop)
+        except ValueError:
+            return last
+        last = str(address)
+        if not any(address in network for network in networks):
+            return last
+    return last
+
+
+def request_context(request: Request) -> RequestContext:
+    """The context of this request; headers that are not of the right form count as absent."""
+    headers = request.headers
+    traceparent = headers.get("traceparent", "")
+    return RequestContext(
+        traceparent if _TRACEPARENT.match(traceparent) else None,
+        getattr(request.state, "request_id", None),
+        client_ip(
+            request.client.host if request.client else None,
+            headers.get("x-forwarded-for"),
+            request.app.state.settings.trusted_proxies,
+        ),
+    )
+
+
+Context = Annotated[RequestContext, Depends(request_context)]
+
+
+def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None) -> str:
+    """The required ``Idempotency-Key``: 1–255 visible ASCII characters."""
+    if key is None:
+        raise Refused("idempotency_key_missing")
+    if not _IDEMPOTENCY_KEY.match(key):
+        raise Refused("idempotency_key_missing", "The key must be 1 to 255 visible ASCII characters.")
+    return key
+
+
+IdempotencyKey = Annotated[str, Depends(idempotency_key)]
+
+
+def request_hash(*parts: object) -> bytes:
+    """SHA-256 of what makes two requests the same: the path's ids and the body, as canonical JSON."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+
+
+def version_of_etag(value: str) -> int:
+    """The version in an ETag (``"7"`` or ``W/"7"``). Raises ``Refused('version_mismatch')`` when it is none of ours."""
+    match = _ETAG.match(value.strip())
+    if match is None:
+        raise Refused("version_mismatch", "If-Match must be an ETag that this API gave.")
+    return int(match.group(1))
+
+
+def required_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
+    """The version a change is based on, from the required ``If-Match``; ``428`` without it."""
+    if if_match is None:
+        raise Refused("precondition_required")
+    return version_of_etag(if_match)
+
+
+def optional_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
+    """The version of ``If-Match`` if it was sent (``*`` counts as not sent)."""
+    return None if if_match is None or if_match.strip() == "*" else version_of_etag(if_match)
+
+
+RequiredVersion = Annotated[int, Depends(required_version)]
+OptionalVersion = Annotated[int | None, Depends(optional_version)]
+
+
+def json_response(
+    document: object,
+    status: int = 200,
+    *,
+    version: int | None = None,
+    position: int | None = None,
+    replayed: bool = False,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A JSON answer with its ETag (version), consistency token (outbox position) and replay mark."""
+    sent = dict(headers or {})
+    if version is not None:
+        sent["ETag"] = f'"{version}"'
+    if position is not None:
+        sent[CONSISTENCY_HEADER] = str(position)
+    if replayed:
+        sent[REPLAYED_HEADER] = "true"
+    return Response(orjson.dumps(document), status, sent, "application/json")
+
+
+class KiranaHeaders:
+    """ASGI middleware: a request id in and out, security headers, and a limit on the body's size."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wrap one request; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.match(given) else _new_request_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                sent = MutableHeaders(scope=message)
+                sent[REQUEST_ID_HEADER] = request_id
+                for name, value in SECURITY_HEADERS:
+                    sent.setdefault(name, value)
+            await send(message)
+
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.max_body_bytes:
+            await problem(BY_CODE["payload_too_large"])(scope, receive, send_with_headers)
+            return
+        await self.app(scope, self._limited(receive), send_with_headers)
+
+    def _limited(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body_bytes:
+                raise Refused("payload_too_large")
+            return message
+
+        return limited
+
+
+def _new_request_id() -> str:
+    return secrets.token_hex(16)

@@ -1,0 +1,75 @@
+"""``/healthz`` says the process lives; ``/readyz`` says it can serve, or in one line what to run.
+
+The APIs never migrate and never install a procedure: they look, and they say.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic.script import ScriptDirectory
+from fastapi import APIRouter, Request
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from starlette.responses import Response
+
+from app.core.http import json_response
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE_TIMEOUT_SECONDS = 2.0
+RUN_DATABASE = "PostgreSQL does not answer: run `make run`, or start it and set KIRANA_DATABASE_URL"
+RUN_MIGRATE = "the database is not migrated: run `kirana migrate`"
+RUN_INSTALL = "the procedures are not installed: run `kirana procedures install`"
+
+
+def head_revision() -> str | None:
+    """The newest migration in ``migrations/``."""
+    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+
+
+def procedure_names() -> set[str]:
+    """The stems of ``procedures/*.sql``."""
+    return {path.stem for path in (ROOT / "procedures").glob("*.sql")}
+
+
+async def missing(connection: psycopg.AsyncConnection[TupleRow]) -> str | None:
+    """What keeps this database from serving, as the line that mends it; None when nothing does."""
+    try:
+        cursor = await connection.execute("SELECT version_num FROM public.alembic_version")
+        row = await cursor.fetchone()
+        if row is None or row[0] != head_revision():
+            return RUN_MIGRATE
+        cursor = await connection.execute("SELECT name FROM store.procedure_checksums")
+        installed = {name for (name,) in await cursor.fetchall()}
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName):
+        return RUN_MIGRATE
+    return None if procedure_names() <= installed else RUN_INSTALL
+
+
+async def database_state(pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> str | None:
+    """The same for a pool, which may have no database behind it."""
+    try:
+        async with pool.connection(timeout=PROBE_TIMEOUT_SECONDS) as connection:
+            return await missing(connection)
+    except (psycopg.OperationalError, PoolTimeout):
+        return RUN_DATABASE
+
+
+def health_router(*sides: str) -> APIRouter:
+    """``/healthz`` and ``/readyz`` for an application with these sides (``command``, ``query``)."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="The process lives")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz", summary="The application can serve", response_model=None)
+    async def readyz(request: Request) -> Response:
+        checks: dict[str, Any] = {}
+        for side in sides:
+            state = getattr(request.app.state, side)
+            checks[side] = await database_state(state.pool) or "ok"
+        ready = all(value == "ok" for value in checks.values())
+        return json_response({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+
+    return router

@@ -1,0 +1,47 @@
+"""The projector's bell: a best-effort PUBLISH after a command, so that views follow in milliseconds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import redis.asyncio as redis
+
+from app.core.config import Settings
+
+WAKE_CHANNEL = "kirana:wake"
+REDIS_TIMEOUT_SECONDS = 0.25
+
+
+@asynccontextmanager
+async def redis_client(settings: Settings) -> AsyncIterator[redis.Redis]:
+    """A Redis client that gives up quickly: Redis is an aid here, never a condition."""
+    client: redis.Redis = redis.Redis.from_url(
+        settings.redis_dsn(),
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        retry_on_timeout=False,
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+class ProjectorWake:
+    """Rings without making the caller wait; one ring under way serves all commands of that moment."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._ringing: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        """Tell the projector that there is something to read. Never raises, never waits."""
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        try:
+            await self._client.publish(WAKE_CHANNEL, b"1")
+        except (redis.RedisError, OSError, asyncio.TimeoutError):
+            # The projector polls anyway; a lost ring costs a quarter of a second.
+            return

@@ -1,0 +1,6 @@
+"""Every table of schema ``store``: the source of the migrations and of the ER diagram."""
+
+from app.models import accounts, carts, catalog, coupons, inventory, operations, orders, payments, staff
+from app.models.base import Base
+
+__all__ = ["Base", "accounts", "carts", "catalog", "coupons", "inventory", "operations", "orders", "payments", "staff"]

@@ -1,0 +1,31 @@
+"""The query API: every GET, answered from the views."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.core.application import new_application
+from app.core.config import Settings, get_settings
+from app.core.readiness import health_router
+from query_api.routes import ROUTERS
+from query_api.state import query_lifespan
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, with its own lifespan; ``settings`` default to the environment's."""
+    chosen = settings or get_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with query_lifespan(app, chosen):
+            yield
+
+    app = new_application("Kirana query API", chosen, lifespan)
+    app.include_router(health_router("query"))
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    return app
+
+
+app = create_app()
