@@ -1,0 +1,155 @@
+"""R12, R14–R17: every file of procedures/ is one whole procedure of the house's shape. What is checked, and why:
+
+a procedure that forgets its ROLLBACK, its re-RAISE or its role would work in every test of its own feature and fail a store
+on the day that something goes wrong.
+"""
+
+import re
+
+import pytest
+from pglast import ast, parser
+
+from app.core.errors import BY_SQLSTATE
+from tests.tidy.procedure_source import ALL, PROCEDURES, ProcedureSource
+
+REQUIRED = (
+    "send_otp verify_otp add_to_cart update_cart_quantity validate_cart_before_checkout lock_inventory release_inventory"
+    " decrease_inventory increase_inventory apply_coupon rollback_coupon validate_coupon_usage_limit create_order"
+    " cancel_order update_order_status freeze_order_pricing register_payment_attempt verify_payment payment_webhook"
+    " initiate_refund restore_inventory"
+).split()
+MAX_LINES = 200
+HEADER = ["Locks", "Raises", "Emits", "Called by"]
+
+each = pytest.mark.parametrize("source", ALL, ids=lambda source: source.name)
+
+
+def test_every_procedure_of_the_brief_is_there() -> None:
+    assert set(REQUIRED) <= {source.name for source in ALL}, "R18–R24 name these procedures; each needs its file"
+
+
+def test_the_folder_holds_nothing_but_sql() -> None:
+    strange = [path.name for path in PROCEDURES.iterdir() if path.suffix != ".sql" or not path.is_file()]
+    assert not strange, f"R12: procedures/ holds only .sql files, flat; move these: {strange}"
+
+
+@each
+def test_one_procedure_a_file_named_like_it(source: ProcedureSource) -> None:
+    kinds = [type(statement).__name__ for statement in source.statements]
+    assert kinds.count("CreateFunctionStmt") == 1, "one procedure per file"
+    assert set(kinds) <= {"CreateFunctionStmt", "CommentStmt", "GrantStmt", "DropStmt"}, "nothing else may run at install"
+    create = source.create
+    assert [part.sval for part in create.funcname] == ["store", source.name], "file name = procedure name, in store"
+    assert create.is_procedure, "R17: no functions"
+    assert create.replace, "R14: CREATE OR REPLACE, so that a file can run again"
+    options = {option.defname for option in create.options}
+    assert options == {"language", "as"}, "a SET clause or SECURITY DEFINER would forbid COMMIT"
+    assert next(o for o in create.options if o.defname == "language").arg.sval == "plpgsql", "R14"
+    assert kinds.count("CommentStmt") == 1, "it carries its COMMENT"
+    assert kinds.count("GrantStmt") >= 2, "it carries REVOKE … FROM PUBLIC and its GRANT"
+    assert f"REVOKE ALL ON PROCEDURE store.{source.name} FROM PUBLIC" in source.text
+
+
+@each
+def test_transaction_and_exception_shape(source: ProcedureSource) -> None:
+    outer = source.outer_block["body"]
+    kinds = [next(iter(statement)) for statement in outer]
+    assert kinds[:2] == ["PLpgSQL_stmt_block", "PLpgSQL_stmt_if"], "inner block, then IF p_own_tx THEN COMMIT"
+    assert kinds[2:] in ([], ["PLpgSQL_stmt_return"]), "nothing after the COMMIT"
+    inner = outer[0]["PLpgSQL_stmt_block"]
+    commit = outer[1]["PLpgSQL_stmt_if"]
+    assert commit["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
+    assert [next(iter(s)) for s in commit["then_body"]] == ["PLpgSQL_stmt_commit"], "R15: COMMIT when it owns the tx"
+
+    first = inner["body"][0]["PLpgSQL_stmt_if"]
+    assert first["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
+    role = first["then_body"][0]["PLpgSQL_stmt_execsql"]["sqlstmt"]["PLpgSQL_expr"]["query"]
+    assert role == "SET LOCAL ROLE kirana_writer", "the first statement takes the writer's role"
+
+    handlers = inner["exceptions"]["PLpgSQL_exception_block"]["exc_list"]
+    assert len(handlers) == 1
+    handler = handlers[0]["PLpgSQL_exception"]
+    assert [c["PLpgSQL_condition"]["condname"] for c in handler["conditions"]] == ["others"], "R16: WHEN OTHERS"
+    guard, again = handler["action"]
+    assert guard["PLpgSQL_stmt_if"]["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
+    assert [next(iter(s)) for s in guard["PLpgSQL_stmt_if"]["then_body"]] == ["PLpgSQL_stmt_rollback"], "R16: ROLLBACK"
+    assert set(again["PLpgSQL_stmt_raise"]) <= {"lineno", "elog_level"}, "R16: a bare RAISE keeps the original SQLSTATE"
+
+
+@each
+def test_parameters_are_explicit_and_in_order(source: ProcedureSource) -> None:
+    names = [parameter.name for parameter in source.parameters]
+    assert names[-2:] == ["p_own_tx", "o_result"]
+    assert all(name.startswith("p_") for name in names[:-1]), "inputs are p_…"
+    if "p_context" in names:
+        assert names[-3] == "p_context"
+    modes = [parameter.mode.name for parameter in source.parameters]
+    assert modes == ["FUNC_PARAM_IN"] * (len(names) - 1) + ["FUNC_PARAM_INOUT"], "say IN, and one INOUT at the end"
+    assert not source.create.parameters or all(p.defexpr is not None for p in source.parameters[-2:])
+
+
+@each
+def test_header_says_what_the_body_does(source: ProcedureSource) -> None:
+    keys = list(source.header)
+    assert keys == [source.name, *HEADER], f"header lines must be: name, {', '.join(HEADER)}; found {keys}"
+    listed = dict(re.findall(r"(KI\w{3}) (\w+)", source.header["Raises"]))
+    for sqlstate, code in listed.items():
+        assert BY_SQLSTATE[sqlstate].code == code, f"{sqlstate} is {BY_SQLSTATE[sqlstate].code} in app/core/errors.py"
+    raised = set(re.findall(r"'(KI\w{3})'", source.body_text))
+    assert raised <= set(BY_SQLSTATE), f"not in app/core/errors.py: {raised - set(BY_SQLSTATE)}"
+    assert raised <= set(listed), f"raised but not in the header: {raised - set(listed)}"
+
+
+@each
+def test_every_name_is_schema_qualified(source: ProcedureSource) -> None:
+    ctes = {cte.ctename for cte in source.nodes(ast.CommonTableExpr)}
+    tables = {n.relname for n in source.nodes(ast.RangeVar) if n.schemaname is None} - ctes
+    assert not tables, f"a planted table in another schema would be used: qualify {tables}"
+    calls = {
+        node.funcname[0].sval
+        for node in source.nodes(ast.FuncCall)
+        if len(node.funcname) == 1 and node.funcformat.name == "COERCE_EXPLICIT_CALL"
+    }
+    assert not calls, f"a planted function in another schema would be used: write pg_catalog.… for {calls}"
+
+
+@each
+def test_nested_calls_name_their_arguments_and_share_the_transaction(source: ProcedureSource) -> None:
+    for node in source.plpgsql_nodes("PLpgSQL_stmt_call"):
+        query = node["expr"]["PLpgSQL_expr"]["query"]
+        [tree] = [t for t in source.sql_trees if isinstance(t, ast.CallStmt) and _same_call(t, query)][:1] or [None]
+        assert tree is not None
+        arguments = {a.name for a in tree.funccall.args if isinstance(a, ast.NamedArgExpr)}
+        assert len(arguments) == len(tree.funccall.args), f"CALL by => only: {query}"
+        assert re.search(r"p_own_tx\s*=>\s*FALSE", query), f"a nested CALL must not end our transaction: {query}"
+
+
+def _same_call(tree: ast.CallStmt, query: str) -> bool:
+    return f"{tree.funccall.funcname[0].sval}.{tree.funccall.funcname[1].sval}" in query
+
+
+@each
+def test_rows_are_locked_before_they_are_changed(source: ProcedureSource) -> None:
+    changes = source.nodes(ast.UpdateStmt, ast.DeleteStmt)
+    locks = source.nodes(ast.LockingClause)
+    if changes and not locks:
+        said = source.header["Locks"]
+        assert "held by the caller" in said, "R15: SELECT … FOR UPDATE guards what it changes (or say who holds the lock)"
+
+
+@each
+def test_keywords_are_upper_case(source: ProcedureSource) -> None:
+    body = source.body_text
+    lower = {
+        body[token.start : token.end + 1]
+        for token in parser.scan(body)
+        if token.kind == "RESERVED_KEYWORD" and not body[token.start : token.end + 1].isupper()
+    }
+    assert not lower, f"write these in upper case: {sorted(lower)}"
+
+
+@each
+def test_it_is_short_and_has_nothing_dynamic(source: ProcedureSource) -> None:
+    assert len(source.text.splitlines()) <= MAX_LINES, "split it with p_own_tx => FALSE"
+    assert not list(source.plpgsql_nodes("PLpgSQL_stmt_dynexecute")), "no EXECUTE: nothing a caller sends becomes SQL"
+    assert not re.search(r"\bpg_sleep\b|\bdblink|\bNOTIFY\b", source.body_text), "it waits for nothing outside the database"
