@@ -1,0 +1,283 @@
+"""Settings: one frozen object from ``KIRANA_…`` variables. Nothing is read at import, and no default secret works.
+
+Lists and maps are JSON (``KIRANA_CORS_ORIGINS='["https://shop.example"]'``); members of a group are joined by two
+underscores (``KIRANA_COMMAND_TIMEOUTS__LOCK=2``). docs/operations.md lists every variable.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.core.embedded.pidfile import read_postmaster
+from app.core.paths import socket_dir
+from app.core.secrets_file import read_secrets
+
+Role = Literal["owner", "command", "query", "projector"]
+SecretName = Literal["jwt_secret", "otp_pepper", "cursor_secret"]
+
+DATABASE = "kirana"
+REDIS_SOCKET = "redis.sock"
+SHORTEST_SECRET = 32
+SECRET_NAMES: tuple[SecretName, ...] = ("jwt_secret", "otp_pepper", "cursor_secret")
+
+
+class NotConfigured(RuntimeError):
+    """A setting is missing or wrong; the message is one line that says which variable to set or what to run."""
+
+
+class ServersDown(NotConfigured):
+    """The embedded servers are meant, and they are not running."""
+
+
+class RoleTimeouts(BaseModel):
+    """Time-outs of one database role, in seconds; 0 means none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lock: float = Field(default=2.0, ge=0)
+    statement: float = Field(default=10.0, ge=0)
+    transaction: float = Field(default=15.0, ge=0)
+    idle_in_transaction: float = Field(default=10.0, ge=0)
+
+    def options(self) -> str:
+        """The same for libpq's ``options``; PostgreSQL takes milliseconds."""
+        seconds = {
+            "lock_timeout": self.lock,
+            "statement_timeout": self.statement,
+            "transaction_timeout": self.transaction,
+            "idle_in_transaction_session_timeout": self.idle_in_transaction,
+        }
+        return " ".join(f"-c {name}={round(value * 1000)}" for name, value in seconds.items())
+
+
+class SecretsFileSource(PydanticBaseSettingsSource):
+    """The generated secrets of a development machine, below the environment's; none of it in production."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Unused: this source answers for all fields at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The file's members, from the data folder that the sources above this one settled on."""
+        if self.current_state.get("environment", "development") == "production":
+            return {}
+        return read_secrets(Path(self.current_state.get("data_dir", ".kirana")))
+
+
+class Settings(BaseSettings):
+    """All that can be set. Durations are seconds, sizes bytes, URLs those of libpq and redis-py."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KIRANA_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Path(".kirana")
+
+    database_url: SecretStr | None = None
+    owner_database_url: SecretStr | None = None
+    command_database_url: SecretStr | None = None
+    query_database_url: SecretStr | None = None
+    projector_database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    command_port: int = Field(default=8001, ge=1, le=65535)
+    query_port: int = Field(default=8002, ge=1, le=65535)
+
+    command_pool_size: int = Field(default=16, ge=1)
+    query_pool_size: int = Field(default=16, ge=1)
+    projector_pool_size: int = Field(default=4, ge=1)
+    pool_max_waiting: int = Field(default=200, ge=1)
+    pool_timeout: float = Field(default=5.0, gt=0)
+    command_timeouts: RoleTimeouts = RoleTimeouts()
+    query_timeouts: RoleTimeouts = RoleTimeouts(lock=1, statement=5, transaction=10, idle_in_transaction=10)
+    # a rebuild is one long statement, so the projector's statements have no end of their own
+    projector_timeouts: RoleTimeouts = RoleTimeouts(lock=5, statement=0, transaction=0, idle_in_transaction=60)
+
+    jwt_secret: SecretStr | None = None
+    otp_pepper: SecretStr | None = None
+    cursor_secret: SecretStr | None = None
+    webhook_secrets: dict[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+
+    access_token_seconds: int = Field(default=600, ge=1)
+    refresh_token_days: int = Field(default=30, ge=1)
+    otp_sender: Literal["console", "file", "http"] = "console"
+    otp_http_url: str | None = None
+    otp_http_token: SecretStr | None = None
+
+    trusted_proxies: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = Field(default=1_048_576, ge=1024)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the generated secrets."""
+        return init_settings, env_settings, SecretsFileSource(settings_cls)
+
+    @field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(network)) for network in value)
+
+    @field_validator(*(f"{name}database_url" for name in ("", "owner_", "command_", "query_", "projector_")))
+    @classmethod
+    def _postgres_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+            raise ValueError("must be a URL like postgresql://user:password@host:5432/kirana")
+        return SecretStr(f"postgresql://{rest}")
+
+    @field_validator(*SECRET_NAMES)
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    def secret(self, name: SecretName) -> str:
+        """The secret's text. Raises NotConfigured when there is none: no default stands in for it."""
+        value: SecretStr | None = getattr(self, name)
+        if value is None:
+            raise NotConfigured(self._missing(f"KIRANA_{name.upper()}"))
+        return value.get_secret_value()
+
+    def webhook_secret_values(self, provider: str) -> tuple[str, ...]:
+        """The secrets a provider may sign with, newest first; empty for a provider nobody configured."""
+        return tuple(secret.get_secret_value() for secret in self.webhook_secrets.get(provider, ()))
+
+    def check(self) -> None:
+        """Raise NotConfigured, naming all that is missing, if an API could not serve with these settings."""
+        missing = [f"KIRANA_{name.upper()}" for name in SECRET_NAMES if getattr(self, name) is None]
+        if not self.webhook_secrets:
+            missing.append("KIRANA_WEBHOOK_SECRETS")
+        if self.otp_sender == "http" and self.otp_http_url is None:
+            missing.append("KIRANA_OTP_HTTP_URL")
+        if missing:
+            raise NotConfigured(self._missing(", ".join(missing)))
+
+    def _missing(self, names: str) -> str:
+        if self.environment == "production":
+            return f"not set: {names}. In production every secret comes from the environment."
+        return f"not set: {names}. Run `kirana servers start` (or `kirana up`) to generate them in {self.data_dir}."
+
+    @property
+    def uses_embedded_database(self) -> bool:
+        """Whether no URL is set, so that the embedded cluster is meant."""
+        return self.environment == "development" and all(
+            getattr(self, f"{role}database_url") is None for role in ("", "owner_", "command_", "query_", "projector_")
+        )
+
+    @property
+    def uses_embedded_redis(self) -> bool:
+        """Whether no Redis URL is set, so that the embedded server is meant."""
+        return self.environment == "development" and self.redis_url is None
+
+    def dsn(self, role: Role) -> str:
+        """A libpq URL for ``role``: its own URL, else ``database_url`` with SET ROLE, else the embedded cluster.
+
+        All but the owner carry their time-outs and an application_name. Raises NotConfigured or ServersDown.
+        """
+        options = [] if role == "owner" else [self._timeouts(role).options()]
+        own: SecretStr | None = getattr(self, f"{role}_database_url")
+        if own is not None:
+            url = own.get_secret_value()
+        elif self.database_url is not None:
+            url = self.database_url.get_secret_value()
+            if role != "owner":
+                options.insert(0, f"-c role=kirana_{role}")
+        else:
+            url = self._embedded_url(role)
+        return _with_parameters(url, {"options": " ".join(options), "application_name": f"kirana-{role}"})
+
+    def sqlalchemy_url(self, role: Role) -> str:
+        """The same as :meth:`dsn`, for SQLAlchemy's psycopg dialect."""
+        return "postgresql+psycopg" + self.dsn(role).removeprefix("postgresql")
+
+    def redis_dsn(self) -> str:
+        """A redis-py URL: ``redis_url``, else the embedded server's socket. Raises NotConfigured or ServersDown."""
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value()
+        if self.environment == "production":
+            raise NotConfigured("not set: KIRANA_REDIS_URL. In production there is no embedded Redis.")
+        return f"unix://{quote(str(self.redis_socket))}"
+
+    @property
+    def pgdata(self) -> Path:
+        """The embedded cluster's data folder."""
+        return self.data_dir / "postgres"
+
+    @property
+    def redis_dir(self) -> Path:
+        """The embedded Redis server's folder."""
+        return self.data_dir / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded Redis server's socket."""
+        return socket_dir(self.redis_dir, REDIS_SOCKET) / REDIS_SOCKET
+
+    def _timeouts(self, role: Literal["command", "query", "projector"]) -> RoleTimeouts:
+        timeouts: RoleTimeouts = getattr(self, f"{role}_timeouts")
+        return timeouts
+
+    def _embedded_url(self, role: Role) -> str:
+        if self.environment == "production":
+            raise NotConfigured(
+                f"not set: KIRANA_DATABASE_URL (or KIRANA_{role.upper()}_DATABASE_URL)."
+                " In production there is no embedded PostgreSQL."
+            )
+        server = read_postmaster(self.pgdata)
+        if server is None:
+            raise ServersDown(
+                f"no PostgreSQL is running in {self.pgdata}: run `kirana servers start`, or set KIRANA_DATABASE_URL."
+            )
+        user = "postgres" if role == "owner" else f"kirana_{role}"
+        return f"postgresql://{user}@/{DATABASE}?host={quote(str(server.socket_dir), safe='')}&port={server.port}"
+
+
+def _with_parameters(url: str, ours: Mapping[str, str]) -> str:
+    """``url`` with our connection parameters; those it has already win (libpq takes the last ``-c`` of a name)."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    merged = dict(ours) | given
+    merged["options"] = f"{ours.get('options', '')} {given.get('options', '')}".strip()
+    query = urlencode({name: value for name, value in merged.items() if value}, quote_via=quote)
+    return urlunsplit(parts._replace(query=query))
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """This process's settings, read once. Raises NotConfigured with one line per wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"KIRANA_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        raise NotConfigured(f"wrong settings: {wrong}") from None

@@ -1,0 +1,148 @@
+"""The fixtures every test may use. Docs: docs/testing.md."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis as redis_package
+import redis.asyncio as async_redis
+
+from app.core.config import Role, Settings
+from app.core.embedded.redis import RedisServer, start_redis
+from app.core.paths import ROOT
+from tests.support.cluster import MIGRATED, RUN_DIR_VARIABLE, Cluster, broken_procedures, run_dir
+from tests.support.cluster import cluster as start_cluster
+from tests.support.databases import Database, cloned
+
+REAPER_SECONDS = 60
+_reaper = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the controller: make the run's folder, and start the reaper that ends the run's servers."""
+    if hasattr(config, "workerinput"):
+        return
+    for name in [name for name in os.environ if name.startswith("KIRANA_")]:
+        del os.environ[name]  # a developer's settings must not reach the tests, nor the tests a developer's database
+    path = Path(tempfile.mkdtemp(prefix="kirana-test-"))
+    path.chmod(0o711)  # the server may run as a user of its own
+    os.environ[RUN_DIR_VARIABLE] = str(path)
+    config.stash[_reaper] = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.reaper", str(path)],
+        stdin=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """In the controller: let go of the reaper, and wait until it has ended the servers."""
+    reaper = config.stash.get(_reaper, None)
+    if reaper is not None:
+        reaper.communicate(timeout=REAPER_SECONDS)
+        os.environ.pop(RUN_DIR_VARIABLE, None)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the procedures that did not install: they explain the failures above."""
+    if RUN_DIR_VARIABLE in os.environ and (broken := broken_procedures()):
+        terminalreporter.section("procedures that did not install")
+        for message in broken:
+            terminalreporter.line(message, red=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The run's PostgreSQL cluster, with its templates."""
+    return start_cluster()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> RedisServer:
+    """A Redis of this worker's own; `redis` flushes it for each test."""
+    return start_redis(run_dir() / f"redis-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator["redis_package.Redis"]:
+    """A client of an empty Redis (bytes in, bytes out)."""
+    with redis_package.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def aredis(redis: "redis_package.Redis", redis_server: RedisServer) -> AsyncIterator[async_redis.Redis]:
+    """The same for asyncio."""
+    client = async_redis.Redis.from_url(redis_server.url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def database(cluster: Cluster, redis_server: RedisServer) -> Iterator[Database]:
+    """A database of this test's own: migrated, procedures installed, no other rows than the migrations' own."""
+    with cloned(cluster, redis_url=redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def bare_database(cluster: Cluster, redis_server: RedisServer) -> Iterator[Database]:
+    """Like `database`, with no procedure installed."""
+    with cloned(cluster, MIGRATED, redis_url=redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_database(cluster: Cluster, redis_server: RedisServer) -> Iterator[Database]:
+    """Like `database`, one for the module: for tests that only read, or that keep out of each other's way."""
+    with cloned(cluster, redis_url=redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(database: Database) -> Settings:
+    """Settings that lead to `database` and to this worker's Redis."""
+    return database.settings
+
+
+@pytest.fixture
+def connect(database: Database) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+    """``connect(role)`` opens a connection to `database`; all are closed at the end."""
+    with ExitStack() as stack:
+
+        def opened(role: Role = "owner", **options: Any) -> psycopg.Connection[Any]:
+            return stack.enter_context(database.connect(role, **options))
+
+        yield opened
+
+
+@pytest.fixture
+def owner(connect: Callable[..., psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """An autocommit connection as the owner."""
+    return connect("owner")
+
+
+@pytest.fixture
+def command(connect: Callable[..., psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """An autocommit connection as kirana_command: what may CALL, and little else."""
+    return connect("command")
+
+
+@pytest.fixture
+def query(connect: Callable[..., psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """An autocommit connection as kirana_query: what may SELECT."""
+    return connect("query")
+
+
+@pytest.fixture
+def projector(connect: Callable[..., psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """An autocommit connection as kirana_projector."""
+    return connect("projector")
