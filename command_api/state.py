@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import CommandPool, command_pool, statements_engine
+from app.core.readiness import told_at_boot
+from app.core.telemetry import configure_logging
 from app.core.wake import ProjectorWake, redis_client
 
 
@@ -28,7 +30,8 @@ class CommandState:
 @asynccontextmanager
 async def command_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Open what the command API needs on ``app.state.command`` and close it at the end."""
-    async with command_pool(settings) as pool, redis_client(settings) as cache:
+    configure_logging(settings)
+    async with command_pool(settings) as pool, redis_client(settings) as cache, told_at_boot("command", pool):
         app.state.command = CommandState(settings, pool, statements_engine(pool), cache, ProjectorWake(cache))
         yield
 

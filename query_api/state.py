@@ -10,6 +10,8 @@ from fastapi import Depends, FastAPI, Request
 
 from app.core.config import Settings
 from app.core.database import QueryPool, query_pool
+from app.core.readiness import told_at_boot
+from app.core.telemetry import configure_logging
 from app.core.wake import redis_client
 
 
@@ -25,7 +27,8 @@ class QueryState:
 @asynccontextmanager
 async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Open what the query API needs on ``app.state.query`` and close it at the end."""
-    async with query_pool(settings) as pool, redis_client(settings) as cache:
+    configure_logging(settings)
+    async with query_pool(settings) as pool, redis_client(settings) as cache, told_at_boot("query", pool):
         app.state.query = QueryState(settings, pool, cache)
         yield
 

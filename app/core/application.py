@@ -11,7 +11,15 @@ from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER
 from app.core.problems import install_problem_handlers
 
 API_VERSION = "1.0.0"
-EXPOSED_HEADERS = ("ETag", "Retry-After", "RateLimit", "RateLimit-Policy", CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER)
+EXPOSED_HEADERS = (
+    "ETag",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    CONSISTENCY_HEADER,
+    REPLAYED_HEADER,
+    REQUEST_ID_HEADER,
+)
 
 
 def new_application(

@@ -1,6 +1,6 @@
 """Pools of PostgreSQL connections: one per process and role, bounded, with time-outs, opened by the lifespan."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NewType
 
@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.core.config import Settings
+from app.core.config import NotConfigured, Role, Settings
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -20,55 +20,52 @@ QueryPool = NewType("QueryPool", AsyncConnectionPool[Connection])
 PREPARE_AFTER = 1
 
 
-def _pool(dsn: str, name: str, size: int, max_waiting: int, timeout: float) -> Pool:
-    """A pool of autocommit connections: a procedure commits by itself, and a SELECT needs no transaction."""
+def _conninfo(settings: Settings, role: Role) -> Callable[[], str]:
+    """The DSN, asked for at each connect: so an API boots before its database, and finds it when it comes."""
+
+    def resolve() -> str:
+        try:
+            return settings.dsn(role)
+        except NotConfigured as error:
+            raise psycopg.OperationalError(str(error)) from error
+
+    return resolve
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, role: Role, size: int) -> AsyncIterator[Pool]:
+    """A bounded pool of autocommit connections: a procedure commits by itself, and a SELECT needs no transaction."""
     kwargs: dict[str, Any] = {"autocommit": True, "prepare_threshold": PREPARE_AFTER}
-    return AsyncConnectionPool(
-        dsn,
+    pool: Pool = AsyncConnectionPool(
+        _conninfo(settings, role),
         kwargs=kwargs,
-        name=name,
+        name=f"kirana-{role}",
         min_size=min(2, size),
         max_size=size,
-        max_waiting=max_waiting,
-        timeout=timeout,
+        max_waiting=settings.pool_max_waiting,
+        timeout=settings.pool_timeout,
         open=False,
         close_returns=True,
-        check=None,
     )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 @asynccontextmanager
 async def command_pool(settings: Settings) -> AsyncIterator[CommandPool]:
-    """The command API's pool, as ``kirana_command``; opened without waiting, so that an app boots with no database."""
-    pool = _pool(
-        settings.dsn("command"),
-        "kirana-command",
-        settings.command_pool_size,
-        settings.pool_max_waiting,
-        settings.pool_timeout,
-    )
-    await pool.open(wait=False)
-    try:
+    """The command API's pool, as ``kirana_command``."""
+    async with _opened(settings, "command", settings.command_pool_size) as pool:
         yield CommandPool(pool)
-    finally:
-        await pool.close()
 
 
 @asynccontextmanager
 async def query_pool(settings: Settings) -> AsyncIterator[QueryPool]:
     """The query API's pool, as ``kirana_query``, on a replica when ``KIRANA_QUERY_DATABASE_URL`` says so."""
-    pool = _pool(
-        settings.dsn("query"),
-        "kirana-query",
-        settings.query_pool_size,
-        settings.pool_max_waiting,
-        settings.pool_timeout,
-    )
-    await pool.open(wait=False)
-    try:
+    async with _opened(settings, "query", settings.query_pool_size) as pool:
         yield QueryPool(pool)
-    finally:
-        await pool.close()
 
 
 def statements_engine(pool: CommandPool) -> AsyncEngine:

@@ -22,8 +22,12 @@ class Refusal:
 REFUSALS: tuple[Refusal, ...] = (
     # stock
     Refusal("out_of_stock", "KI001", 409, "Not enough stock", "Lower the quantity or remove the line."),
-    Refusal("stock_row_not_found", "KI002", 404, "No stock row there", "Receive stock for the SKU in that warehouse first."),
-    Refusal("stock_below_reserved", "KI003", 409, "Stock is promised to orders", "Release or ship the open holds first."),
+    Refusal(
+        "stock_row_not_found", "KI002", 404, "No stock row there", "Receive stock for the SKU in that warehouse first."
+    ),
+    Refusal(
+        "stock_below_reserved", "KI003", 409, "Stock is promised to orders", "Release or ship the open holds first."
+    ),
     Refusal("hold_exists", "KI004", 409, "The order already holds stock", "Release the hold before taking another."),
     Refusal("hold_not_open", "KI005", 409, "The order holds no stock", "Lock the stock again."),
     Refusal("warehouse_not_found", "KI006", 404, "No such warehouse", "Use the code of an active warehouse."),
@@ -31,14 +35,20 @@ REFUSALS: tuple[Refusal, ...] = (
     # cart
     Refusal("cart_not_found", "KI010", 404, "No such cart", "Add an item: that opens a cart."),
     Refusal("cart_empty", "KI011", 409, "The cart is empty", "Add an item first."),
-    Refusal("cart_changed", "KI012", 409, "The cart changed", "Validate the cart, show the shopper the changes, and repeat."),
+    Refusal(
+        "cart_changed", "KI012", 409, "The cart changed", "Validate the cart, show the shopper the changes, and repeat."
+    ),
     Refusal("sku_not_found", "KI013", 404, "No such SKU on sale", "Use the SKU of a published product."),
     Refusal("line_not_found", "KI014", 404, "The cart has no such line", "Add the SKU to the cart first."),
     Refusal("quantity_limit", "KI015", 422, "Too many of one SKU or too many lines", "Stay within the stated limit."),
-    Refusal("version_mismatch", "KI016", 412, "Somebody changed it meanwhile", "Read it again and repeat with its new ETag."),
+    Refusal(
+        "version_mismatch", "KI016", 412, "Somebody changed it meanwhile", "Read it again and repeat with its new ETag."
+    ),
     # coupon
     Refusal("coupon_not_found", "KI020", 404, "No such coupon", "Check the code."),
-    Refusal("coupon_not_applicable", "KI021", 409, "The coupon does not fit this cart", "See `reason` for what is missing."),
+    Refusal(
+        "coupon_not_applicable", "KI021", 409, "The coupon does not fit this cart", "See `reason` for what is missing."
+    ),
     Refusal("coupon_exhausted", "KI022", 409, "The coupon is used up", "Remove the coupon."),
     Refusal("coupon_user_limit", "KI023", 409, "You used this coupon already", "Remove the coupon."),
     Refusal("coupon_not_stackable", "KI024", 409, "The coupons can't be combined", "Remove one of them."),
@@ -49,12 +59,18 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("order_hold_expired", "KI032", 409, "The time to pay is over", "Check out again."),
     Refusal("address_not_found", "KI033", 404, "No such address", "Use one of your own addresses."),
     Refusal("not_serviceable", "KI034", 409, "We do not deliver there", "Choose another address."),
-    Refusal("payment_method_unavailable", "KI035", 409, "This way to pay is not offered here", "Choose another method."),
+    Refusal(
+        "payment_method_unavailable", "KI035", 409, "This way to pay is not offered here", "Choose another method."
+    ),
     # payment
     Refusal("payment_not_found", "KI040", 404, "No such payment", "Register an attempt first."),
     Refusal("payment_state", "KI041", 409, "The payment is past that step", "See `status` for where it is."),
-    Refusal("payment_signature", "KI042", 400, "The signature does not fit", "Send what the gateway signed, unchanged."),
-    Refusal("payment_mismatch", "KI043", 409, "The amount paid is not the amount due", "It is flagged; the money goes back."),
+    Refusal(
+        "payment_signature", "KI042", 400, "The signature does not fit", "Send what the gateway signed, unchanged."
+    ),
+    Refusal(
+        "payment_mismatch", "KI043", 409, "The amount paid is not the amount due", "It is flagged; the money goes back."
+    ),
     # refund
     Refusal("refund_not_found", "KI050", 404, "No such refund", "Check the id."),
     Refusal("refund_exceeds_captured", "KI051", 409, "More than was paid", "Ask for no more than what is left."),
@@ -89,7 +105,13 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("payload_too_large", None, 413, "The body is too large", "Stay within the limit."),
     Refusal("unsupported_media_type", None, 415, "Not that media type", "Send application/json."),
     Refusal("rate_limited", None, 429, "Too many requests", "Wait as long as Retry-After says."),
-    Refusal("webhook_signature", None, 401, "The webhook's signature does not fit", "Sign `{t}.{body}` with the shared secret."),
+    Refusal(
+        "webhook_signature",
+        None,
+        401,
+        "The webhook's signature does not fit",
+        "Sign `{t}.{body}` with the shared secret.",
+    ),
     Refusal("busy", None, 503, "The store is busy", "Repeat in a moment; nothing was done."),
     Refusal("unavailable", None, 503, "The store is not ready", "Repeat in a moment."),
     Refusal("internal", None, 500, "Something broke on our side", "Repeat later with the same Idempotency-Key."),

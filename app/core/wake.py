@@ -42,6 +42,6 @@ class ProjectorWake:
     async def _publish(self) -> None:
         try:
             await self._client.publish(WAKE_CHANNEL, b"1")
-        except (redis.RedisError, OSError, asyncio.TimeoutError):
+        except (TimeoutError, redis.RedisError, OSError):
             # The projector polls anyway; a lost ring costs a quarter of a second.
             return

@@ -1,6 +1,5 @@
 """Shoppers, how they prove who they are, where they live, and what they wish for."""
 
-
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Text, UniqueConstraint, text
@@ -56,7 +55,9 @@ class OtpVerification(Base):
         one_of("status", ("pending", "verified", "superseded", "exhausted")),
         one_of("purpose", ("login", "staff_invite")),
         CheckConstraint("attempts BETWEEN 0 AND max_attempts", name="attempts_in_range"),
-        Index("uq_otp_verifications_pending", "phone", "purpose", unique=True, postgresql_where=text("status = 'pending'")),
+        Index(
+            "uq_otp_verifications_pending", "phone", "purpose", unique=True, postgresql_where=text("status = 'pending'")
+        ),
         Index("ix_otp_verifications_phone_created", "phone", "created_at"),
         Index("ix_otp_verifications_ip_created", "request_ip", "created_at"),
         Index("ix_otp_verifications_created", "created_at"),

@@ -2,10 +2,31 @@
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, Currency, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, not_negative, one_of
+from app.models.base import (
+    Base,
+    CreatedAt,
+    Currency,
+    MaybeInstant,
+    Paise,
+    UuidPk,
+    Version,
+    ZeroPaise,
+    not_negative,
+    one_of,
+)
 
 
 class Cart(Base):

@@ -7,7 +7,18 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, Currency, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, not_negative, one_of
+from app.models.base import (
+    Base,
+    CreatedAt,
+    Currency,
+    MaybeInstant,
+    Paise,
+    UuidPk,
+    Version,
+    ZeroPaise,
+    not_negative,
+    one_of,
+)
 
 ORDER_STATUSES = (
     "pending_payment",

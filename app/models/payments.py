@@ -69,7 +69,16 @@ class PaymentEvent(Base):
         UniqueConstraint("provider", "event_id"),
         one_of(
             "outcome",
-            ("captured", "already_captured", "mismatched", "failed", "refunded", "refund_failed", "ignored", "unmatched"),
+            (
+                "captured",
+                "already_captured",
+                "mismatched",
+                "failed",
+                "refunded",
+                "refund_failed",
+                "ignored",
+                "unmatched",
+            ),
         ),
     )
 

@@ -1,7 +1,7 @@
 """The one module that says CALL: one round trip and one commit per command, retried only where that is safe.
 
-Retry policy. 40001 (serialization), 40P01 (deadlock) and 55P03 (lock not available) mean that nothing was done: the call
-is repeated up to ``MAX_ATTEMPTS`` times with a jittered pause. A lost connection leaves the outcome unknown: it is
+Retry policy. 40001 (serialization), 40P01 (deadlock) and 55P03 (lock not available) mean that nothing was done:
+the call is repeated up to ``MAX_ATTEMPTS`` times with a jittered pause. A lost connection leaves the outcome unknown: it is
 repeated only when the command carries an idempotency key, so that a second run finds what the first one did.
 """
 
@@ -22,6 +22,7 @@ Value = str | int | bool | bytes | UUID | list[str] | list[UUID] | dict[str, Any
 
 MAX_ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.02
+_JITTER = random.SystemRandom()
 NOTHING_WAS_DONE = frozenset({"40001", "40P01", "55P03"})
 
 
@@ -77,5 +78,5 @@ async def call(pool: CommandPool, name: str, /, **parameters: Value) -> Outcome:
             lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
             if attempt == MAX_ATTEMPTS or not (nothing_done or (lost and safe_to_repeat)):
                 raise
-        await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + random.random()))  # noqa: S311 (jitter)
+        await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + _JITTER.random()))
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -41,9 +41,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_categories_slug_shape")),
-        sa.CheckConstraint(
-            "ancestor_ids[cardinality(ancestor_ids)] = id", name=op.f("ck_categories_path_ends_here")
-        ),
+        sa.CheckConstraint("ancestor_ids[cardinality(ancestor_ids)] = id", name=op.f("ck_categories_path_ends_here")),
         sa.CheckConstraint("parent_id <> id", name=op.f("ck_categories_not_own_parent")),
         sa.ForeignKeyConstraint(
             ["parent_id"], ["store.categories.id"], name=op.f("fk_categories_parent_id_categories")
@@ -60,9 +58,7 @@ def upgrade() -> None:
         schema="store",
         postgresql_using="gin",
     )
-    op.create_index(
-        op.f("ix_categories_parent_id"), "categories", ["parent_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_categories_parent_id"), "categories", ["parent_id"], unique=False, schema="store")
     op.create_table(
         "coupons",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -89,12 +85,8 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "(kind = 'fixed') = (amount IS NOT NULL)", name=op.f("ck_coupons_fixed_has_amount")
-        ),
-        sa.CheckConstraint(
-            "(kind = 'percent') = (percent_bp IS NOT NULL)", name=op.f("ck_coupons_percent_has_rate")
-        ),
+        sa.CheckConstraint("(kind = 'fixed') = (amount IS NOT NULL)", name=op.f("ck_coupons_fixed_has_amount")),
+        sa.CheckConstraint("(kind = 'percent') = (percent_bp IS NOT NULL)", name=op.f("ck_coupons_percent_has_rate")),
         sa.CheckConstraint(
             "CASE WHEN kind = 'buy_x_get_y' THEN num_nonnulls(buy_quantity, get_quantity, get_percent_bp) = 3 ELSE num_nonnulls(buy_quantity, get_quantity, get_percent_bp) = 0 END",
             name=op.f("ck_coupons_buy_x_get_y_has_counts"),
@@ -107,16 +99,12 @@ def upgrade() -> None:
         sa.CheckConstraint("amount > 0", name=op.f("ck_coupons_amount_positive")),
         sa.CheckConstraint("buy_quantity > 0 AND get_quantity > 0", name=op.f("ck_coupons_counts_positive")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_coupons_window_in_order")),
-        sa.CheckConstraint(
-            "get_percent_bp BETWEEN 1 AND 10000", name=op.f("ck_coupons_get_percent_in_range")
-        ),
+        sa.CheckConstraint("get_percent_bp BETWEEN 1 AND 10000", name=op.f("ck_coupons_get_percent_in_range")),
         sa.CheckConstraint("max_discount > 0", name=op.f("ck_coupons_max_discount_positive")),
         sa.CheckConstraint("min_subtotal >= 0", name=op.f("ck_coupons_min_subtotal_not_negative")),
         sa.CheckConstraint("percent_bp BETWEEN 1 AND 10000", name=op.f("ck_coupons_percent_in_range")),
         sa.CheckConstraint("usage_limit > 0 AND per_user_limit > 0", name=op.f("ck_coupons_limits_positive")),
-        sa.CheckConstraint(
-            "used_count >= 0 AND used_count <= usage_limit", name=op.f("ck_coupons_used_within_limit")
-        ),
+        sa.CheckConstraint("used_count >= 0 AND used_count <= usage_limit", name=op.f("ck_coupons_used_within_limit")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_coupons")),
         sa.UniqueConstraint("code", name=op.f("uq_coupons_code")),
         schema="store",
@@ -134,9 +122,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("principal", "operation", "key", name=op.f("pk_idempotency_keys")),
         schema="store",
     )
-    op.create_index(
-        "ix_idempotency_keys_expires", "idempotency_keys", ["expires_at"], unique=False, schema="store"
-    )
+    op.create_index("ix_idempotency_keys_expires", "idempotency_keys", ["expires_at"], unique=False, schema="store")
     op.create_table(
         "order_status_transitions",
         sa.Column("from_status", sa.Text(), nullable=False),
@@ -166,22 +152,16 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "purpose IN ('login', 'staff_invite')", name=op.f("ck_otp_verifications_purpose_known")
-        ),
+        sa.CheckConstraint("purpose IN ('login', 'staff_invite')", name=op.f("ck_otp_verifications_purpose_known")),
         sa.CheckConstraint(
             "status IN ('pending', 'verified', 'superseded', 'exhausted')",
             name=op.f("ck_otp_verifications_status_known"),
         ),
-        sa.CheckConstraint(
-            "attempts BETWEEN 0 AND max_attempts", name=op.f("ck_otp_verifications_attempts_in_range")
-        ),
+        sa.CheckConstraint("attempts BETWEEN 0 AND max_attempts", name=op.f("ck_otp_verifications_attempts_in_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_otp_verifications")),
         schema="store",
     )
-    op.create_index(
-        "ix_otp_verifications_created", "otp_verifications", ["created_at"], unique=False, schema="store"
-    )
+    op.create_index("ix_otp_verifications_created", "otp_verifications", ["created_at"], unique=False, schema="store")
     op.create_index(
         "ix_otp_verifications_ip_created",
         "otp_verifications",
@@ -213,9 +193,7 @@ def upgrade() -> None:
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
         sa.Column("aggregate_version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
-        sa.Column(
-            "payload", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("topic IN ('catalog', 'orders')", name=op.f("ck_outbox_topic_known")),
@@ -228,9 +206,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("file_sha256", sa.Text(), nullable=False),
         sa.Column("definition_md5", sa.Text(), nullable=False),
-        sa.Column(
-            "installed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("installed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_procedure_checksums")),
         schema="store",
     )
@@ -247,13 +223,9 @@ def upgrade() -> None:
         sa.Column("charge", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("tax_rate_bp", sa.Integer(), server_default=sa.text("1800"), nullable=False),
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
-        sa.CheckConstraint(
-            "pincode_prefix ~ '^[1-9][0-9]{0,5}$'", name=op.f("ck_shipping_rules_pincode_prefix_shape")
-        ),
+        sa.CheckConstraint("pincode_prefix ~ '^[1-9][0-9]{0,5}$'", name=op.f("ck_shipping_rules_pincode_prefix_shape")),
         sa.CheckConstraint("state_code ~ '^[A-Z]{2}$'", name=op.f("ck_shipping_rules_state_code_shape")),
-        sa.CheckConstraint(
-            "charge >= 0 AND min_subtotal >= 0", name=op.f("ck_shipping_rules_amounts_not_negative")
-        ),
+        sa.CheckConstraint("charge >= 0 AND min_subtotal >= 0", name=op.f("ck_shipping_rules_amounts_not_negative")),
         sa.CheckConstraint("tax_rate_bp BETWEEN 0 AND 10000", name=op.f("ck_shipping_rules_rate_in_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shipping_rules")),
         sa.UniqueConstraint("name", name=op.f("uq_shipping_rules_name")),
@@ -293,9 +265,7 @@ def upgrade() -> None:
             "least(hold_seconds, max_cart_lines, max_line_quantity, max_cart_coupons, otp_seconds, otp_max_attempts, otp_per_phone_hour, otp_per_ip_hour, session_seconds, idempotency_seconds) > 0",
             name=op.f("ck_store_settings_limits_positive"),
         ),
-        sa.CheckConstraint(
-            "otp_resend_seconds >= 0", name=op.f("ck_store_settings_otp_resend_seconds_not_negative")
-        ),
+        sa.CheckConstraint("otp_resend_seconds >= 0", name=op.f("ck_store_settings_otp_resend_seconds_not_negative")),
         sa.CheckConstraint(
             "return_window_seconds >= 0", name=op.f("ck_store_settings_return_window_seconds_not_negative")
         ),
@@ -323,18 +293,14 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "phone IS NOT NULL OR status = 'erased'", name=op.f("ck_users_phone_unless_erased")
-        ),
+        sa.CheckConstraint("phone IS NOT NULL OR status = 'erased'", name=op.f("ck_users_phone_unless_erased")),
         sa.CheckConstraint("phone ~ '^\\+[1-9][0-9]{7,14}$'", name=op.f("ck_users_phone_e164")),
         sa.CheckConstraint("status IN ('active', 'blocked', 'erased')", name=op.f("ck_users_status_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("phone", name=op.f("uq_users_phone")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_users_default_address_id"), "users", ["default_address_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_users_default_address_id"), "users", ["default_address_id"], unique=False, schema="store")
     op.create_table(
         "warehouses",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -408,17 +374,13 @@ def upgrade() -> None:
         sa.CheckConstraint("shipping_total >= 0", name=op.f("ck_carts_shipping_total_not_negative")),
         sa.CheckConstraint("subtotal >= 0", name=op.f("ck_carts_subtotal_not_negative")),
         sa.CheckConstraint("tax_total >= 0", name=op.f("ck_carts_tax_total_not_negative")),
-        sa.ForeignKeyConstraint(
-            ["merged_into_id"], ["store.carts.id"], name=op.f("fk_carts_merged_into_id_carts")
-        ),
+        sa.ForeignKeyConstraint(["merged_into_id"], ["store.carts.id"], name=op.f("fk_carts_merged_into_id_carts")),
         sa.ForeignKeyConstraint(["user_id"], ["store.users.id"], name=op.f("fk_carts_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_carts")),
         schema="store",
         postgresql_with={"fillfactor": "80"},
     )
-    op.create_index(
-        op.f("ix_carts_merged_into_id"), "carts", ["merged_into_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_carts_merged_into_id"), "carts", ["merged_into_id"], unique=False, schema="store")
     op.create_index(op.f("ix_carts_user_id"), "carts", ["user_id"], unique=False, schema="store")
     op.create_index(
         "uq_carts_open_guest",
@@ -464,9 +426,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status <> 'active' OR published_at IS NOT NULL", name=op.f("ck_products_active_is_published")
         ),
-        sa.CheckConstraint(
-            "status IN ('draft', 'active', 'archived')", name=op.f("ck_products_status_known")
-        ),
+        sa.CheckConstraint("status IN ('draft', 'active', 'archived')", name=op.f("ck_products_status_known")),
         sa.CheckConstraint("cardinality(options) <= 3", name=op.f("ck_products_options_at_most_three")),
         sa.ForeignKeyConstraint(["brand_id"], ["store.brands.id"], name=op.f("fk_products_brand_id_brands")),
         sa.ForeignKeyConstraint(
@@ -477,9 +437,7 @@ def upgrade() -> None:
         schema="store",
     )
     op.create_index(op.f("ix_products_brand_id"), "products", ["brand_id"], unique=False, schema="store")
-    op.create_index(
-        op.f("ix_products_category_id"), "products", ["category_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_products_category_id"), "products", ["category_id"], unique=False, schema="store")
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -489,9 +447,7 @@ def upgrade() -> None:
         sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("ip", postgresql.INET(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "last_used_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
             "(status = 'revoked') = (revoked_reason IS NOT NULL)", name=op.f("ck_sessions_revoked_has_reason")
@@ -519,15 +475,11 @@ def upgrade() -> None:
         sa.Column("ip", postgresql.INET(), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["staff_id"], ["store.users.id"], name=op.f("fk_staff_actions_staff_id_users")
-        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["store.users.id"], name=op.f("fk_staff_actions_staff_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_actions")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_staff_actions_staff_id"), "staff_actions", ["staff_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_staff_actions_staff_id"), "staff_actions", ["staff_id"], unique=False, schema="store")
     op.create_index(
         "ix_staff_actions_subject",
         "staff_actions",
@@ -547,16 +499,12 @@ def upgrade() -> None:
             "role IN ('owner', 'catalog', 'inventory', 'orders', 'support', 'finance', 'read_only')",
             name=op.f("ck_staff_members_role_known"),
         ),
-        sa.ForeignKeyConstraint(
-            ["added_by"], ["store.users.id"], name=op.f("fk_staff_members_added_by_users")
-        ),
+        sa.ForeignKeyConstraint(["added_by"], ["store.users.id"], name=op.f("fk_staff_members_added_by_users")),
         sa.ForeignKeyConstraint(["user_id"], ["store.users.id"], name=op.f("fk_staff_members_user_id_users")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_staff_members")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_staff_members_added_by"), "staff_members", ["added_by"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_staff_members_added_by"), "staff_members", ["added_by"], unique=False, schema="store")
     op.create_table(
         "cart_coupons",
         sa.Column("cart_id", sa.Uuid(), nullable=False),
@@ -567,32 +515,24 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), server_default=sa.text("'applied'"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "status IN ('applied', 'inapplicable')", name=op.f("ck_cart_coupons_status_known")
-        ),
+        sa.CheckConstraint("status IN ('applied', 'inapplicable')", name=op.f("ck_cart_coupons_status_known")),
         sa.CheckConstraint("discount_amount >= 0", name=op.f("ck_cart_coupons_discount_amount_not_negative")),
         sa.ForeignKeyConstraint(
             ["cart_id"], ["store.carts.id"], name=op.f("fk_cart_coupons_cart_id_carts"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["coupon_id"], ["store.coupons.id"], name=op.f("fk_cart_coupons_coupon_id_coupons")
-        ),
+        sa.ForeignKeyConstraint(["coupon_id"], ["store.coupons.id"], name=op.f("fk_cart_coupons_coupon_id_coupons")),
         sa.PrimaryKeyConstraint("cart_id", "coupon_id", name=op.f("pk_cart_coupons")),
         sa.UniqueConstraint("cart_id", "position", name=op.f("uq_cart_coupons_cart_id_position")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_cart_coupons_coupon_id"), "cart_coupons", ["coupon_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_cart_coupons_coupon_id"), "cart_coupons", ["coupon_id"], unique=False, schema="store")
     op.create_table(
         "coupon_targets",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
         sa.Column("coupon_id", sa.Uuid(), nullable=False),
         sa.Column("category_id", sa.Uuid(), nullable=True),
         sa.Column("product_id", sa.Uuid(), nullable=True),
-        sa.CheckConstraint(
-            "num_nonnulls(category_id, product_id) = 1", name=op.f("ck_coupon_targets_one_target")
-        ),
+        sa.CheckConstraint("num_nonnulls(category_id, product_id) = 1", name=op.f("ck_coupon_targets_one_target")),
         sa.ForeignKeyConstraint(
             ["category_id"], ["store.categories.id"], name=op.f("fk_coupon_targets_category_id_categories")
         ),
@@ -663,9 +603,7 @@ def upgrade() -> None:
             "attention IN ('amount_mismatch', 'paid_after_hold', 'overpaid')",
             name=op.f("ck_orders_attention_known"),
         ),
-        sa.CheckConstraint(
-            "payment_method IN ('prepaid', 'cod')", name=op.f("ck_orders_payment_method_known")
-        ),
+        sa.CheckConstraint("payment_method IN ('prepaid', 'cod')", name=op.f("ck_orders_payment_method_known")),
         sa.CheckConstraint(
             "payment_status IN ('unpaid', 'paid', 'partially_refunded', 'refunded')",
             name=op.f("ck_orders_payment_status_known"),
@@ -684,9 +622,7 @@ def upgrade() -> None:
             "grand_total = subtotal - discount_total + shipping_total", name=op.f("ck_orders_totals_add_up")
         ),
         sa.CheckConstraint("grand_total >= 0", name=op.f("ck_orders_grand_total_not_negative")),
-        sa.CheckConstraint(
-            "refund_pending_total >= 0", name=op.f("ck_orders_refund_pending_total_not_negative")
-        ),
+        sa.CheckConstraint("refund_pending_total >= 0", name=op.f("ck_orders_refund_pending_total_not_negative")),
         sa.CheckConstraint(
             "refunded_total + refund_pending_total <= captured_total",
             name=op.f("ck_orders_refunds_within_captured"),
@@ -714,9 +650,7 @@ def upgrade() -> None:
         schema="store",
         postgresql_where=sa.text("status = 'pending_payment'"),
     )
-    op.create_index(
-        "ix_orders_user_created", "orders", ["user_id", "created_at", "id"], unique=False, schema="store"
-    )
+    op.create_index("ix_orders_user_created", "orders", ["user_id", "created_at", "id"], unique=False, schema="store")
     op.create_index(
         "uq_orders_live_cart",
         "orders",
@@ -739,9 +673,7 @@ def upgrade() -> None:
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("sku", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
-        sa.Column(
-            "option_values", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("option_values", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("price", sa.BigInteger(), nullable=False),
         sa.Column("mrp", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), server_default=sa.text("'INR'"), nullable=False),
@@ -758,9 +690,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("currency = 'INR'", name=op.f("ck_product_variants_currency_served")),
         sa.CheckConstraint("hsn_code ~ '^[0-9]{4,8}$'", name=op.f("ck_product_variants_hsn_shape")),
-        sa.CheckConstraint(
-            "bucket_count BETWEEN 1 AND 64", name=op.f("ck_product_variants_bucket_count_in_range")
-        ),
+        sa.CheckConstraint("bucket_count BETWEEN 1 AND 64", name=op.f("ck_product_variants_bucket_count_in_range")),
         sa.CheckConstraint("max_per_order > 0", name=op.f("ck_product_variants_max_per_order_positive")),
         sa.CheckConstraint("mrp >= price", name=op.f("ck_product_variants_mrp_not_below_price")),
         sa.CheckConstraint("price > 0", name=op.f("ck_product_variants_price_positive")),
@@ -817,17 +747,13 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["product_id"], ["store.products.id"], name=op.f("fk_wishlists_product_id_products")
-        ),
+        sa.ForeignKeyConstraint(["product_id"], ["store.products.id"], name=op.f("fk_wishlists_product_id_products")),
         sa.ForeignKeyConstraint(["user_id"], ["store.users.id"], name=op.f("fk_wishlists_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_wishlists")),
         sa.UniqueConstraint("user_id", "product_id", name=op.f("uq_wishlists_user_id_product_id")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_wishlists_product_id"), "wishlists", ["product_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_wishlists_product_id"), "wishlists", ["product_id"], unique=False, schema="store")
     op.create_table(
         "cart_items",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -851,9 +777,7 @@ def upgrade() -> None:
             name=op.f("ck_cart_items_discount_within_line"),
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_cart_items_quantity_positive")),
-        sa.CheckConstraint(
-            "unit_price > 0 AND mrp >= unit_price", name=op.f("ck_cart_items_prices_in_range")
-        ),
+        sa.CheckConstraint("unit_price > 0 AND mrp >= unit_price", name=op.f("ck_cart_items_prices_in_range")),
         sa.ForeignKeyConstraint(
             ["cart_id"], ["store.carts.id"], name=op.f("fk_cart_items_cart_id_carts"), ondelete="CASCADE"
         ),
@@ -866,9 +790,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("cart_id", "variant_id", name=op.f("uq_cart_items_cart_id_variant_id")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_cart_items_variant_id"), "cart_items", ["variant_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_cart_items_variant_id"), "cart_items", ["variant_id"], unique=False, schema="store")
     op.create_table(
         "coupon_usage",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -880,16 +802,10 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), server_default=sa.text("'claimed'"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('claimed', 'used', 'released')", name=op.f("ck_coupon_usage_status_known")
-        ),
+        sa.CheckConstraint("status IN ('claimed', 'used', 'released')", name=op.f("ck_coupon_usage_status_known")),
         sa.CheckConstraint("discount_amount >= 0", name=op.f("ck_coupon_usage_discount_not_negative")),
-        sa.ForeignKeyConstraint(
-            ["coupon_id"], ["store.coupons.id"], name=op.f("fk_coupon_usage_coupon_id_coupons")
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["store.orders.id"], name=op.f("fk_coupon_usage_order_id_orders")
-        ),
+        sa.ForeignKeyConstraint(["coupon_id"], ["store.coupons.id"], name=op.f("fk_coupon_usage_coupon_id_coupons")),
+        sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_coupon_usage_order_id_orders")),
         sa.ForeignKeyConstraint(["user_id"], ["store.users.id"], name=op.f("fk_coupon_usage_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_coupon_usage")),
         schema="store",
@@ -897,12 +813,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_coupon_usage_coupon_user", "coupon_usage", ["coupon_id", "user_id"], unique=False, schema="store"
     )
-    op.create_index(
-        op.f("ix_coupon_usage_order_id"), "coupon_usage", ["order_id"], unique=False, schema="store"
-    )
-    op.create_index(
-        op.f("ix_coupon_usage_user_id"), "coupon_usage", ["user_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_coupon_usage_order_id"), "coupon_usage", ["order_id"], unique=False, schema="store")
+    op.create_index(op.f("ix_coupon_usage_user_id"), "coupon_usage", ["user_id"], unique=False, schema="store")
     op.create_index(
         "uq_coupon_usage_live",
         "coupon_usage",
@@ -922,9 +834,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("bucket >= 0", name=op.f("ck_inventory_bucket_not_negative")),
         sa.CheckConstraint("on_hand >= 0", name=op.f("ck_inventory_on_hand_not_negative")),
-        sa.CheckConstraint(
-            "reserved BETWEEN 0 AND on_hand", name=op.f("ck_inventory_reserved_within_on_hand")
-        ),
+        sa.CheckConstraint("reserved BETWEEN 0 AND on_hand", name=op.f("ck_inventory_reserved_within_on_hand")),
         sa.ForeignKeyConstraint(
             ["variant_id"],
             ["store.product_variants.id"],
@@ -937,9 +847,7 @@ def upgrade() -> None:
         schema="store",
         postgresql_with={"fillfactor": "70"},
     )
-    op.create_index(
-        op.f("ix_inventory_warehouse_id"), "inventory", ["warehouse_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_inventory_warehouse_id"), "inventory", ["warehouse_id"], unique=False, schema="store")
     op.create_table(
         "order_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -949,9 +857,7 @@ def upgrade() -> None:
         sa.Column("to_status", sa.Text(), nullable=True),
         sa.Column("actor_kind", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
-        sa.Column(
-            "detail", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
             "actor_kind IN ('customer', 'staff', 'system', 'gateway')",
@@ -965,21 +871,13 @@ def upgrade() -> None:
             "to_status IN ('pending_payment', 'confirmed', 'processing', 'packed', 'shipped', 'out_for_delivery', 'delivered', 'returned_to_origin', 'returned', 'cancelled', 'expired')",
             name=op.f("ck_order_events_to_status_known"),
         ),
-        sa.ForeignKeyConstraint(
-            ["actor_id"], ["store.users.id"], name=op.f("fk_order_events_actor_id_users")
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["store.orders.id"], name=op.f("fk_order_events_order_id_orders")
-        ),
+        sa.ForeignKeyConstraint(["actor_id"], ["store.users.id"], name=op.f("fk_order_events_actor_id_users")),
+        sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_order_events_order_id_orders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_order_events_actor_id"), "order_events", ["actor_id"], unique=False, schema="store"
-    )
-    op.create_index(
-        op.f("ix_order_events_order_id"), "order_events", ["order_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_order_events_actor_id"), "order_events", ["actor_id"], unique=False, schema="store")
+    op.create_index(op.f("ix_order_events_order_id"), "order_events", ["order_id"], unique=False, schema="store")
     op.create_table(
         "order_items",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -1015,13 +913,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("gross_amount = unit_price * quantity", name=op.f("ck_order_items_gross_adds_up")),
         sa.CheckConstraint("igst_amount >= 0", name=op.f("ck_order_items_igst_amount_not_negative")),
-        sa.CheckConstraint(
-            "net_amount = gross_amount - discount_amount", name=op.f("ck_order_items_net_adds_up")
-        ),
+        sa.CheckConstraint("net_amount = gross_amount - discount_amount", name=op.f("ck_order_items_net_adds_up")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_order_items_quantity_positive")),
-        sa.CheckConstraint(
-            "refunded_amount BETWEEN 0 AND net_amount", name=op.f("ck_order_items_refunded_within_net")
-        ),
+        sa.CheckConstraint("refunded_amount BETWEEN 0 AND net_amount", name=op.f("ck_order_items_refunded_within_net")),
         sa.CheckConstraint(
             "refunded_quantity BETWEEN 0 AND quantity", name=op.f("ck_order_items_refunded_within_quantity")
         ),
@@ -1031,19 +925,11 @@ def upgrade() -> None:
         sa.CheckConstraint("sgst_amount >= 0", name=op.f("ck_order_items_sgst_amount_not_negative")),
         sa.CheckConstraint("tax_amount >= 0", name=op.f("ck_order_items_tax_amount_not_negative")),
         sa.CheckConstraint("tax_rate_bp BETWEEN 0 AND 10000", name=op.f("ck_order_items_rate_in_range")),
-        sa.CheckConstraint(
-            "taxable_amount + tax_amount = net_amount", name=op.f("ck_order_items_tax_adds_up")
-        ),
+        sa.CheckConstraint("taxable_amount + tax_amount = net_amount", name=op.f("ck_order_items_tax_adds_up")),
         sa.CheckConstraint("taxable_amount >= 0", name=op.f("ck_order_items_taxable_amount_not_negative")),
-        sa.CheckConstraint(
-            "unit_price > 0 AND mrp >= unit_price", name=op.f("ck_order_items_prices_in_range")
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["store.orders.id"], name=op.f("fk_order_items_order_id_orders")
-        ),
-        sa.ForeignKeyConstraint(
-            ["product_id"], ["store.products.id"], name=op.f("fk_order_items_product_id_products")
-        ),
+        sa.CheckConstraint("unit_price > 0 AND mrp >= unit_price", name=op.f("ck_order_items_prices_in_range")),
+        sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_order_items_order_id_orders")),
+        sa.ForeignKeyConstraint(["product_id"], ["store.products.id"], name=op.f("fk_order_items_product_id_products")),
         sa.ForeignKeyConstraint(
             ["variant_id"],
             ["store.product_variants.id"],
@@ -1054,12 +940,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "variant_id", name=op.f("uq_order_items_order_id_variant_id")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_order_items_product_id"), "order_items", ["product_id"], unique=False, schema="store"
-    )
-    op.create_index(
-        op.f("ix_order_items_variant_id"), "order_items", ["variant_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_order_items_product_id"), "order_items", ["product_id"], unique=False, schema="store")
+    op.create_index(op.f("ix_order_items_variant_id"), "order_items", ["variant_id"], unique=False, schema="store")
     op.create_table(
         "payments",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -1078,9 +960,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "(method = 'cod') = (provider = 'cod')", name=op.f("ck_payments_cod_has_no_gateway")
-        ),
+        sa.CheckConstraint("(method = 'cod') = (provider = 'cod')", name=op.f("ck_payments_cod_has_no_gateway")),
         sa.CheckConstraint(
             "method IN ('upi', 'card', 'netbanking', 'wallet', 'cod')", name=op.f("ck_payments_method_known")
         ),
@@ -1096,9 +976,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_payments_order_id_orders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint("order_id", "attempt_no", name=op.f("uq_payments_order_id_attempt_no")),
-        sa.UniqueConstraint(
-            "provider", "provider_payment_id", name=op.f("uq_payments_provider_provider_payment_id")
-        ),
+        sa.UniqueConstraint("provider", "provider_payment_id", name=op.f("uq_payments_provider_provider_payment_id")),
         schema="store",
     )
     op.create_index(
@@ -1124,9 +1002,7 @@ def upgrade() -> None:
             "status IN ('scheduled', 'applied', 'cancelled')", name=op.f("ck_price_changes_status_known")
         ),
         sa.CheckConstraint("price > 0 AND mrp >= price", name=op.f("ck_price_changes_amounts_in_range")),
-        sa.ForeignKeyConstraint(
-            ["changed_by"], ["store.users.id"], name=op.f("fk_price_changes_changed_by_users")
-        ),
+        sa.ForeignKeyConstraint(["changed_by"], ["store.users.id"], name=op.f("fk_price_changes_changed_by_users")),
         sa.ForeignKeyConstraint(
             ["variant_id"],
             ["store.product_variants.id"],
@@ -1135,9 +1011,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_price_changes")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_price_changes_changed_by"), "price_changes", ["changed_by"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_price_changes_changed_by"), "price_changes", ["changed_by"], unique=False, schema="store")
     op.create_index(
         "ix_price_changes_due",
         "price_changes",
@@ -1146,9 +1020,7 @@ def upgrade() -> None:
         schema="store",
         postgresql_where=sa.text("status = 'scheduled'"),
     )
-    op.create_index(
-        op.f("ix_price_changes_variant_id"), "price_changes", ["variant_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_price_changes_variant_id"), "price_changes", ["variant_id"], unique=False, schema="store")
     op.create_table(
         "product_images",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -1272,9 +1144,7 @@ def upgrade() -> None:
         sa.Column("failure_code", sa.Text(), nullable=True),
         sa.Column("requested_by", sa.Uuid(), nullable=True),
         sa.Column("submit_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column(
-            "next_submit_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("next_submit_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -1287,25 +1157,17 @@ def upgrade() -> None:
             name=op.f("ck_refunds_status_known"),
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_refunds_amount_positive")),
-        sa.CheckConstraint(
-            "shipping_amount BETWEEN 0 AND amount", name=op.f("ck_refunds_shipping_within_amount")
-        ),
+        sa.CheckConstraint("shipping_amount BETWEEN 0 AND amount", name=op.f("ck_refunds_shipping_within_amount")),
         sa.CheckConstraint("submit_attempts >= 0", name=op.f("ck_refunds_submit_attempts_not_negative")),
         sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_refunds_order_id_orders")),
-        sa.ForeignKeyConstraint(
-            ["payment_id"], ["store.payments.id"], name=op.f("fk_refunds_payment_id_payments")
-        ),
-        sa.ForeignKeyConstraint(
-            ["requested_by"], ["store.users.id"], name=op.f("fk_refunds_requested_by_users")
-        ),
+        sa.ForeignKeyConstraint(["payment_id"], ["store.payments.id"], name=op.f("fk_refunds_payment_id_payments")),
+        sa.ForeignKeyConstraint(["requested_by"], ["store.users.id"], name=op.f("fk_refunds_requested_by_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refunds")),
         schema="store",
     )
     op.create_index(op.f("ix_refunds_order_id"), "refunds", ["order_id"], unique=False, schema="store")
     op.create_index(op.f("ix_refunds_payment_id"), "refunds", ["payment_id"], unique=False, schema="store")
-    op.create_index(
-        op.f("ix_refunds_requested_by"), "refunds", ["requested_by"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_refunds_requested_by"), "refunds", ["requested_by"], unique=False, schema="store")
     op.create_index(
         "ix_refunds_to_submit",
         "refunds",
@@ -1334,24 +1196,18 @@ def upgrade() -> None:
             name=op.f("ck_money_movements_sign_fits_kind"),
         ),
         sa.CheckConstraint("kind IN ('capture', 'refund')", name=op.f("ck_money_movements_kind_known")),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["store.orders.id"], name=op.f("fk_money_movements_order_id_orders")
-        ),
+        sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_money_movements_order_id_orders")),
         sa.ForeignKeyConstraint(
             ["payment_id"], ["store.payments.id"], name=op.f("fk_money_movements_payment_id_payments")
         ),
-        sa.ForeignKeyConstraint(
-            ["refund_id"], ["store.refunds.id"], name=op.f("fk_money_movements_refund_id_refunds")
-        ),
+        sa.ForeignKeyConstraint(["refund_id"], ["store.refunds.id"], name=op.f("fk_money_movements_refund_id_refunds")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_money_movements")),
         sa.UniqueConstraint(
             "provider", "provider_ref", "kind", name=op.f("uq_money_movements_provider_provider_ref_kind")
         ),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_money_movements_order_id"), "money_movements", ["order_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_money_movements_order_id"), "money_movements", ["order_id"], unique=False, schema="store")
     op.create_index(
         op.f("ix_money_movements_payment_id"), "money_movements", ["payment_id"], unique=False, schema="store"
     )
@@ -1384,9 +1240,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["payment_id"], ["store.payments.id"], name=op.f("fk_payment_events_payment_id_payments")
         ),
-        sa.ForeignKeyConstraint(
-            ["refund_id"], ["store.refunds.id"], name=op.f("fk_payment_events_refund_id_refunds")
-        ),
+        sa.ForeignKeyConstraint(["refund_id"], ["store.refunds.id"], name=op.f("fk_payment_events_refund_id_refunds")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_events")),
         sa.UniqueConstraint("provider", "event_id", name=op.f("uq_payment_events_provider_event_id")),
         schema="store",
@@ -1394,9 +1248,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_payment_events_payment_id"), "payment_events", ["payment_id"], unique=False, schema="store"
     )
-    op.create_index(
-        op.f("ix_payment_events_refund_id"), "payment_events", ["refund_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_payment_events_refund_id"), "payment_events", ["refund_id"], unique=False, schema="store")
     op.create_table(
         "refund_items",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -1408,9 +1260,7 @@ def upgrade() -> None:
         sa.Column("restocked_quantity", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint("amount >= 0", name=op.f("ck_refund_items_amount_not_negative")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_refund_items_quantity_positive")),
-        sa.CheckConstraint(
-            "restock OR restocked_quantity = 0", name=op.f("ck_refund_items_restock_was_chosen")
-        ),
+        sa.CheckConstraint("restock OR restocked_quantity = 0", name=op.f("ck_refund_items_restock_was_chosen")),
         sa.CheckConstraint(
             "restocked_quantity BETWEEN 0 AND quantity",
             name=op.f("ck_refund_items_restocked_within_quantity"),
@@ -1420,13 +1270,9 @@ def upgrade() -> None:
             ["store.order_items.id"],
             name=op.f("fk_refund_items_order_item_id_order_items"),
         ),
-        sa.ForeignKeyConstraint(
-            ["refund_id"], ["store.refunds.id"], name=op.f("fk_refund_items_refund_id_refunds")
-        ),
+        sa.ForeignKeyConstraint(["refund_id"], ["store.refunds.id"], name=op.f("fk_refund_items_refund_id_refunds")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refund_items")),
-        sa.UniqueConstraint(
-            "refund_id", "order_item_id", name=op.f("uq_refund_items_refund_id_order_item_id")
-        ),
+        sa.UniqueConstraint("refund_id", "order_item_id", name=op.f("uq_refund_items_refund_id_order_item_id")),
         schema="store",
     )
     op.create_index(
@@ -1450,23 +1296,15 @@ def upgrade() -> None:
             "CASE WHEN kind IN ('receipt', 'restock', 'transfer_in', 'rebucket_in') THEN quantity > 0 WHEN kind IN ('sale', 'damage', 'transfer_out', 'rebucket_out') THEN quantity < 0 ELSE true END",
             name=op.f("ck_stock_movements_sign_fits_kind"),
         ),
-        sa.CheckConstraint(
-            "kind <> 'sale' OR order_id IS NOT NULL", name=op.f("ck_stock_movements_sale_has_order")
-        ),
+        sa.CheckConstraint("kind <> 'sale' OR order_id IS NOT NULL", name=op.f("ck_stock_movements_sale_has_order")),
         sa.CheckConstraint(
             "kind IN ('receipt', 'sale', 'restock', 'adjustment', 'count', 'damage', 'transfer_out', 'transfer_in', 'rebucket_out', 'rebucket_in')",
             name=op.f("ck_stock_movements_kind_known"),
         ),
         sa.CheckConstraint("quantity <> 0", name=op.f("ck_stock_movements_quantity_not_zero")),
-        sa.ForeignKeyConstraint(
-            ["actor_id"], ["store.users.id"], name=op.f("fk_stock_movements_actor_id_users")
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["store.orders.id"], name=op.f("fk_stock_movements_order_id_orders")
-        ),
-        sa.ForeignKeyConstraint(
-            ["refund_id"], ["store.refunds.id"], name=op.f("fk_stock_movements_refund_id_refunds")
-        ),
+        sa.ForeignKeyConstraint(["actor_id"], ["store.users.id"], name=op.f("fk_stock_movements_actor_id_users")),
+        sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_stock_movements_order_id_orders")),
+        sa.ForeignKeyConstraint(["refund_id"], ["store.refunds.id"], name=op.f("fk_stock_movements_refund_id_refunds")),
         sa.ForeignKeyConstraint(
             ["variant_id", "warehouse_id", "bucket"],
             ["store.inventory.variant_id", "store.inventory.warehouse_id", "store.inventory.bucket"],
@@ -1475,12 +1313,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_movements")),
         schema="store",
     )
-    op.create_index(
-        op.f("ix_stock_movements_actor_id"), "stock_movements", ["actor_id"], unique=False, schema="store"
-    )
-    op.create_index(
-        op.f("ix_stock_movements_order_id"), "stock_movements", ["order_id"], unique=False, schema="store"
-    )
+    op.create_index(op.f("ix_stock_movements_actor_id"), "stock_movements", ["actor_id"], unique=False, schema="store")
+    op.create_index(op.f("ix_stock_movements_order_id"), "stock_movements", ["order_id"], unique=False, schema="store")
     op.create_index(
         op.f("ix_stock_movements_refund_id"), "stock_movements", ["refund_id"], unique=False, schema="store"
     )
@@ -1542,12 +1376,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("status = 'held'"),
     )
     op.drop_index("ix_inventory_reservations_row", table_name="inventory_reservations", schema="store")
-    op.drop_index(
-        op.f("ix_inventory_reservations_order_item_id"), table_name="inventory_reservations", schema="store"
-    )
-    op.drop_index(
-        op.f("ix_inventory_reservations_order_id"), table_name="inventory_reservations", schema="store"
-    )
+    op.drop_index(op.f("ix_inventory_reservations_order_item_id"), table_name="inventory_reservations", schema="store")
+    op.drop_index(op.f("ix_inventory_reservations_order_id"), table_name="inventory_reservations", schema="store")
     op.drop_index(
         "ix_inventory_reservations_due",
         table_name="inventory_reservations",
@@ -1642,9 +1472,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_products_category_id"), table_name="products", schema="store")
     op.drop_index(op.f("ix_products_brand_id"), table_name="products", schema="store")
     op.drop_table("products", schema="store")
-    op.drop_index(
-        "uq_carts_open_user", table_name="carts", schema="store", postgresql_where=sa.text("status = 'open'")
-    )
+    op.drop_index("uq_carts_open_user", table_name="carts", schema="store", postgresql_where=sa.text("status = 'open'"))
     op.drop_index(
         "uq_carts_open_guest", table_name="carts", schema="store", postgresql_where=sa.text("status = 'open'")
     )
@@ -1677,9 +1505,7 @@ def downgrade() -> None:
     op.drop_table("idempotency_keys", schema="store")
     op.drop_table("coupons", schema="store")
     op.drop_index(op.f("ix_categories_parent_id"), table_name="categories", schema="store")
-    op.drop_index(
-        "ix_categories_ancestor_ids", table_name="categories", schema="store", postgresql_using="gin"
-    )
+    op.drop_index("ix_categories_ancestor_ids", table_name="categories", schema="store", postgresql_using="gin")
     op.drop_table("categories", schema="store")
     op.drop_table("brands", schema="store")
     op.execute("DROP SEQUENCE store.order_number_seq")

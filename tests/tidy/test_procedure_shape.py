@@ -1,7 +1,7 @@
 """R12, R14–R17: every file of procedures/ is one whole procedure of the house's shape. What is checked, and why:
 
-a procedure that forgets its ROLLBACK, its re-RAISE or its role would work in every test of its own feature and fail a store
-on the day that something goes wrong.
+a procedure that forgets its ROLLBACK, its re-RAISE or its role would work in every test of its own feature and fail a
+store on the day that something goes wrong.
 """
 
 import re
@@ -12,12 +12,29 @@ from pglast import ast, parser
 from app.core.errors import BY_SQLSTATE
 from tests.tidy.procedure_source import ALL, PROCEDURES, ProcedureSource
 
-REQUIRED = (
-    "send_otp verify_otp add_to_cart update_cart_quantity validate_cart_before_checkout lock_inventory release_inventory"
-    " decrease_inventory increase_inventory apply_coupon rollback_coupon validate_coupon_usage_limit create_order"
-    " cancel_order update_order_status freeze_order_pricing register_payment_attempt verify_payment payment_webhook"
-    " initiate_refund restore_inventory"
-).split()
+REQUIRED = [
+    "send_otp",
+    "verify_otp",
+    "add_to_cart",
+    "update_cart_quantity",
+    "validate_cart_before_checkout",
+    "lock_inventory",
+    "release_inventory",
+    "decrease_inventory",
+    "increase_inventory",
+    "apply_coupon",
+    "rollback_coupon",
+    "validate_coupon_usage_limit",
+    "create_order",
+    "cancel_order",
+    "update_order_status",
+    "freeze_order_pricing",
+    "register_payment_attempt",
+    "verify_payment",
+    "payment_webhook",
+    "initiate_refund",
+    "restore_inventory",
+]
 MAX_LINES = 200
 HEADER = ["Locks", "Raises", "Emits", "Called by"]
 
@@ -37,7 +54,9 @@ def test_the_folder_holds_nothing_but_sql() -> None:
 def test_one_procedure_a_file_named_like_it(source: ProcedureSource) -> None:
     kinds = [type(statement).__name__ for statement in source.statements]
     assert kinds.count("CreateFunctionStmt") == 1, "one procedure per file"
-    assert set(kinds) <= {"CreateFunctionStmt", "CommentStmt", "GrantStmt", "DropStmt"}, "nothing else may run at install"
+    assert set(kinds) <= {"CreateFunctionStmt", "CommentStmt", "GrantStmt", "DropStmt"}, (
+        "nothing else may run at install"
+    )
     create = source.create
     assert [part.sval for part in create.funcname] == ["store", source.name], "file name = procedure name, in store"
     assert create.is_procedure, "R17: no functions"
@@ -134,7 +153,9 @@ def test_rows_are_locked_before_they_are_changed(source: ProcedureSource) -> Non
     locks = source.nodes(ast.LockingClause)
     if changes and not locks:
         said = source.header["Locks"]
-        assert "held by the caller" in said, "R15: SELECT … FOR UPDATE guards what it changes (or say who holds the lock)"
+        assert "held by the caller" in said, (
+            "R15: SELECT … FOR UPDATE guards what it changes (or say who holds the lock)"
+        )
 
 
 @each
@@ -152,4 +173,6 @@ def test_keywords_are_upper_case(source: ProcedureSource) -> None:
 def test_it_is_short_and_has_nothing_dynamic(source: ProcedureSource) -> None:
     assert len(source.text.splitlines()) <= MAX_LINES, "split it with p_own_tx => FALSE"
     assert not list(source.plpgsql_nodes("PLpgSQL_stmt_dynexecute")), "no EXECUTE: nothing a caller sends becomes SQL"
-    assert not re.search(r"\bpg_sleep\b|\bdblink|\bNOTIFY\b", source.body_text), "it waits for nothing outside the database"
+    assert not re.search(r"\bpg_sleep\b|\bdblink|\bNOTIFY\b", source.body_text), (
+        "it waits for nothing outside the database"
+    )
