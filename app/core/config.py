@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from app.core.embedded.pidfile import read_postmaster
 from app.core.paths import socket_dir
@@ -60,7 +60,7 @@ class RoleTimeouts(BaseModel):
 class SecretsFileSource(PydanticBaseSettingsSource):
     """The generated secrets of a development machine, below the environment's; none of it in production."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """Unused: this source answers for all fields at once."""
         return None, field_name, False
 
@@ -126,8 +126,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the generated secrets."""
         return init_settings, env_settings, SecretsFileSource(settings_cls)
@@ -276,8 +276,10 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(
-            f"KIRANA_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}"
+        wrong = (
+            ("__".join(str(part) for part in item["loc"]).upper(), item["msg"].removeprefix("Value error, "))
             for item in error.errors(include_input=False, include_url=False)
         )
-        raise NotConfigured(f"wrong settings: {wrong}") from None
+        raise NotConfigured("; ".join(f"KIRANA_{name}: {why}" for name, why in wrong)) from None
+    except SettingsError as error:
+        raise NotConfigured(f"wrong settings: {error}: lists and maps are JSON") from None

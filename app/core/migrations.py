@@ -1,4 +1,4 @@
-"""Running Alembic from the CLI and from the tests: configured by pyproject.toml, on a connection that is handed over."""
+"""Running Alembic from the CLI and from the tests: configured by pyproject.toml, on one connection."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The procedures as files and as the database has them. Only a person's command installs them: nothing here runs by itself."""
+"""The procedures as files and as the database has them. Only a person's command installs them."""
 
 import hashlib
 import re

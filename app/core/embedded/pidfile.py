@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 # postmaster.pid by line: pid, data folder, start time, port, socket folder, host, shared memory, status
 _LINES_WITH_SOCKET = 5
+_CONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,21 @@ def read_postmaster(pgdata: Path) -> Postmaster | None:
         return None
     if len(lines) < _LINES_WITH_SOCKET:
         return None
-    pid = int(lines[0])
-    return Postmaster(pid, int(lines[3]), Path(lines[4].strip())) if alive(pid) else None
+    found = Postmaster(int(lines[0]), int(lines[3]), Path(lines[4].strip()))
+    # a pid alone proves nothing after a crash: another program may have it by now
+    listening = accepts(found.socket_dir / f".s.PGSQL.{found.port}")
+    return found if listening and alive(found.pid) else None
+
+
+def accepts(path: Path) -> bool:
+    """Whether somebody listens on that unix socket; a file that a crash left behind refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(_CONNECT_SECONDS)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def read_pid(path: Path) -> int | None:

@@ -27,7 +27,10 @@ def server_user() -> pwd.struct_passwd | None:
     if useradd is None:
         return pwd.getpwnam("nobody")
     made = subprocess.run(
-        [useradd, "--system", "--no-create-home", "--shell", "/bin/sh", NAME], capture_output=True, text=True, check=False
+        [useradd, "--system", "--no-create-home", "--shell", "/bin/sh", NAME],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:  # somebody else may have made it at the same moment
         return pwd.getpwnam(NAME)
