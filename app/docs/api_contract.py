@@ -17,7 +17,7 @@ JSON in UTF-8, money in paise, times in UTC (RFC 3339), ids UUIDv7. Errors are p
 |---|---|---|
 | `Authorization: Bearer …` | in | access token, 10 minutes |
 | `X-Cart-Token` | both | a guest's cart |
-| `Idempotency-Key` | in | required on whatever moves money, stock or orders; the same key and body get the same answer |
+| `Idempotency-Key` | in | required on what moves money, stock or orders; the same key and body get the same answer |
 | `Idempotent-Replayed: true` | out | this is the stored answer |
 | `If-Match` / `ETag` | both | the version a change is based on; 412 when it is stale |
 | `X-Consistency-Token` | both | given by a command; send it with a GET to read your own write |

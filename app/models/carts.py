@@ -88,6 +88,8 @@ class CartItem(Base):
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("unit_price > 0 AND mrp >= unit_price", name="prices_in_range"),
         CheckConstraint("discount_amount BETWEEN 0 AND unit_price * quantity", name="discount_within_line"),
+        CheckConstraint("previous_unit_price > 0", name="previous_price_positive"),
+        *not_negative("available_quantity"),
     )
 
 

@@ -39,6 +39,7 @@ class Payment(Base):
         one_of("status", ("created", "pending_collection", "captured", "mismatched", "failed", "cancelled")),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("captured_amount >= 0", name="captured_not_negative"),
+        CheckConstraint("attempt_no > 0 AND failed_verifications >= 0", name="counts_in_range"),
         CheckConstraint("status <> 'captured' OR captured_amount = amount", name="captured_in_full"),
         CheckConstraint("(method = 'cod') = (provider = 'cod')", name="cod_has_no_gateway"),
         Index(

@@ -1,6 +1,6 @@
 """From a CSV of invoices to what shoppers did: purchases and returns in time order, and the rows no shop could accept.
 
-The file is UCI Online Retail's: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country.
+UCI Online Retail has columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country.
 An invoice whose number starts with ``C`` takes goods back. Amounts become paise (UnitPrice × 100).
 """
 

@@ -1,8 +1,9 @@
 """The one module that says CALL: one round trip and one commit per command, retried only where that is safe.
 
 Retry policy. 40001 (serialization), 40P01 (deadlock) and 55P03 (lock not available) mean that nothing was done:
-the call is repeated up to ``MAX_ATTEMPTS`` times with a jittered pause. A lost connection leaves the outcome unknown: it is
-repeated only when the command carries an idempotency key, so that a second run finds what the first one did.
+the call is repeated up to ``MAX_ATTEMPTS`` times with a jittered pause. A lost connection leaves
+the outcome unknown: it is repeated only when the command carries an idempotency key, so that a second run
+finds what the first one did.
 """
 
 import asyncio

@@ -772,10 +772,12 @@ def upgrade() -> None:
             "status IN ('ok', 'price_changed', 'insufficient_stock', 'unavailable')",
             name=op.f("ck_cart_items_status_known"),
         ),
+        sa.CheckConstraint("available_quantity >= 0", name=op.f("ck_cart_items_available_quantity_not_negative")),
         sa.CheckConstraint(
             "discount_amount BETWEEN 0 AND unit_price * quantity",
             name=op.f("ck_cart_items_discount_within_line"),
         ),
+        sa.CheckConstraint("previous_unit_price > 0", name=op.f("ck_cart_items_previous_price_positive")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_cart_items_quantity_positive")),
         sa.CheckConstraint("unit_price > 0 AND mrp >= unit_price", name=op.f("ck_cart_items_prices_in_range")),
         sa.ForeignKeyConstraint(
@@ -972,6 +974,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_status_known"),
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount_positive")),
+        sa.CheckConstraint("attempt_no > 0 AND failed_verifications >= 0", name=op.f("ck_payments_counts_in_range")),
         sa.CheckConstraint("captured_amount >= 0", name=op.f("ck_payments_captured_not_negative")),
         sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_payments_order_id_orders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
