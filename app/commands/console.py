@@ -13,6 +13,11 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def say(line: str) -> None:
+    """Print one line as it is: brackets are not markup, and a narrow terminal does not break it."""
+    out.print(line, markup=False, soft_wrap=True)
+
+
 class CommandFailed(RuntimeError):
     """A command can't do what it was asked; the message is one line that says what to do about it."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.console import out
+from app.commands.console import say
 from app.core import migrations
 from app.core.config import get_settings
 
@@ -29,7 +29,8 @@ def up(revision: Annotated[str, typer.Argument(help="Where to: a revision, or he
     before, _ = migrations.revisions(url)
     migrations.upgrade(url, revision)
     after, _ = migrations.revisions(url)
-    out.print(f"schema      {'at' if before == after else f'from {before} to'} {after}")
+    moved = "at" if before == after else f"from {before or 'empty'} to"
+    say(f"schema      {moved} {after}")
 
 
 @app.command()
@@ -37,12 +38,12 @@ def down(revision: Annotated[str, typer.Argument(help="Where to: a revision, -1,
     """Take the schema down. Tables go, and what they hold."""
     url = get_settings().sqlalchemy_url("owner")
     migrations.downgrade(url, revision)
-    out.print(f"schema      at {migrations.revisions(url)[0] or 'empty'}")
+    say(f"schema      at {migrations.revisions(url)[0] or 'empty'}")
 
 
 @app.command()
 def status() -> None:
     """Show the revision; exit status 1 when it is not the newest."""
     current, head = migrations.revisions(get_settings().sqlalchemy_url("owner"))
-    out.print(f"schema      at {current or 'empty'}, newest is {head or 'none'}")
+    say(f"schema      at {current or 'empty'}, newest is {head or 'none'}")
     raise typer.Exit(0 if current == head else 1)

@@ -4,7 +4,7 @@ import psycopg
 import typer
 from rich.table import Table
 
-from app.commands.console import new_typer, out
+from app.commands.console import new_typer, out, say
 from app.core import procedure_files
 from app.core.config import get_settings
 from app.core.paths import PROCEDURES_DIR
@@ -43,7 +43,7 @@ def _states() -> list[procedure_files.ProcedureState]:
 def install() -> None:
     """Install all files in ONE transaction: all of them, or, when one fails, none."""
     names = install_all()
-    out.print(f"procedures  {len(names)} installed from {PROCEDURES_DIR}")
+    say(f"procedures  {len(names)} installed from {PROCEDURES_DIR}")
 
 
 @app.command("list")
@@ -60,7 +60,7 @@ def diff() -> None:
     """Show those that differ, and why; exit status 1 when any does."""
     differing = [state for state in _states() if state.state != "current"]
     for state in differing:
-        out.print(f"{state.name}: {state.state}: {REMEDIES[state.state]}", markup=False, soft_wrap=True)
+        say(f"{state.name}: {state.state}: {REMEDIES[state.state]}")
     if not differing:
-        out.print("procedures  the database has what the files say")
+        say("procedures  the database has what the files say")
     raise typer.Exit(1 if differing else 0)

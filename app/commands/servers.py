@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import typer
 from rich.table import Table
 
-from app.commands.console import new_typer, out
+from app.commands.console import new_typer, out, say
 from app.core.config import Settings, get_settings
 from app.core.embedded.postgres import postgres_status, start_postgres, stop_postgres
 from app.core.embedded.redis import redis_status, start_redis, stop_redis
@@ -15,21 +15,28 @@ app = new_typer("Start, stop and look at the embedded PostgreSQL 18 and Redis (u
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """Which servers a call had to start; the others ran already, or are somebody else's behind a URL."""
+class Servers:
+    """Some of the embedded servers; the others ran already, or are somebody else's behind a URL."""
 
     postgres: bool
     redis: bool
 
 
-def ensure_servers(settings: Settings) -> Started:
-    """Start what is meant to be embedded and does not run."""
+def not_running(settings: Settings) -> Servers:
+    """Those that are meant to be embedded and do not run."""
+    postgres = settings.uses_embedded_database and postgres_status(settings.pgdata) is None
+    redis = settings.uses_embedded_redis and redis_status(settings.redis_dir) is None
+    return Servers(postgres, redis)
+
+
+def ensure_servers(settings: Settings) -> Servers:
+    """Start what is meant to be embedded and does not run; those that it had to start."""
     postgres = settings.uses_embedded_database and start_postgres(settings.pgdata).started
     redis = settings.uses_embedded_redis and start_redis(settings.redis_dir).started
-    return Started(postgres, redis)
+    return Servers(postgres, redis)
 
 
-def stop_servers(settings: Settings, which: Started) -> None:
+def stop_servers(settings: Settings, which: Servers) -> None:
     """Stop those."""
     if which.redis:
         stop_redis(settings.redis_dir)
@@ -42,7 +49,7 @@ def make_secrets(settings: Settings) -> Settings:
     if settings.environment == "production":
         return settings
     if ensure_secrets(settings.data_dir):
-        out.print(f"secrets     generated in {settings.data_dir / FILE_NAME}")
+        say(f"secrets     generated in {settings.data_dir / FILE_NAME}")
     get_settings.cache_clear()
     return get_settings()
 
@@ -57,7 +64,7 @@ def start() -> None:
         ("Redis", settings.uses_embedded_redis, started.redis),
     ):
         said = ("started" if fresh else "was running already") if embedded else "not embedded: a URL is set"
-        out.print(f"{name:11} {said}")
+        say(f"{name:11} {said}")
 
 
 @app.command()
@@ -65,7 +72,7 @@ def stop() -> None:
     """Stop both servers; what they hold stays in the data folder."""
     settings = get_settings()
     for name, stopped in (("Redis", stop_redis(settings.redis_dir)), ("PostgreSQL", stop_postgres(settings.pgdata))):
-        out.print(f"{name:11} {'stopped' if stopped else 'was not running'}")
+        say(f"{name:11} {'stopped' if stopped else 'was not running'}")
 
 
 @app.command()

@@ -12,10 +12,10 @@ import psycopg
 from rich.table import Table
 
 from app.commands import migrate
-from app.commands.console import CommandFailed, out
+from app.commands.console import CommandFailed, out, say
 from app.commands.journey import journey
 from app.commands.procedures import install_all
-from app.commands.servers import ensure_servers, make_secrets, stop_servers
+from app.commands.servers import ensure_servers, make_secrets, not_running, stop_servers
 from app.commands.supervisor import Child, Supervisor
 from app.core.config import Settings, get_settings
 
@@ -28,31 +28,28 @@ def up() -> None:
     settings = make_secrets(get_settings())
     settings.check()
     _ports_free(settings)
-    started = ensure_servers(settings)
-    supervisor = Supervisor(_children(settings), _say)
+    ours = not_running(settings)
+    supervisor = Supervisor(_children(settings), lambda line: say(f"up          {line}"))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: supervisor.ask_to_stop())
     try:
+        ensure_servers(settings)
         _prepare(settings)
         if not supervisor.stopping:
             _serve(settings, supervisor)
     finally:
-        out.print("stopping …")
+        say("stopping …")
         supervisor.stop()
-        stop_servers(settings, started)
+        stop_servers(settings, ours)
     if supervisor.hopeless:
         raise CommandFailed("a process kept ending; its own lines above say why")
-
-
-def _say(line: str) -> None:
-    out.print(f"up          {line}", markup=False, soft_wrap=True)
 
 
 def _prepare(settings: Settings) -> None:
     """The schema, the procedures and, in a store without products, the demo catalog."""
     migrate.up("head")
     names = install_all()
-    out.print(f"procedures  {len(names)} installed (by this command; neither migrations nor the APIs ever do)")
+    say(f"procedures  {len(names)} installed (by this command; neither migrations nor the APIs ever do)")
     with psycopg.connect(settings.dsn("owner"), autocommit=True) as connection:
         empty = connection.execute("SELECT NOT EXISTS (SELECT FROM store.products)").fetchone() == (True,)
     if empty and importlib.util.find_spec("app.commands.demo") is not None:
@@ -118,8 +115,8 @@ def _show(settings: Settings, supervisor: Supervisor) -> None:
         if child.process is not None:
             table.add_row(child.name, f"process {child.process.pid}")
     out.print(table)
-    out.print(journey(f"{base}:{settings.port}", sys.executable), markup=False, soft_wrap=True)
-    out.print("Ready. Ctrl-C stops everything.")
+    say(journey(f"{base}:{settings.port}", sys.executable))
+    say("Ready. Ctrl-C stops everything.")
 
 
 def _ports_free(settings: Settings) -> None:

@@ -15,6 +15,8 @@ from app.core.paths import PROCEDURES_DIR
 SCHEMA = "store"
 State = Literal["current", "file changed", "changed in the database", "missing", "extra", "overloaded"]
 
+_BODY_OR_COMMENT = re.compile(r"(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRANSACTION = re.compile(r"(?:\A|;)\s*(BEGIN|START|COMMIT|ROLLBACK|ABORT|END|PREPARE)\b", re.IGNORECASE)
 _HEADER = re.compile(r"\A-- (?P<name>\w+): (?P<summary>.+)$", re.MULTILINE)
 
 
@@ -65,6 +67,8 @@ def install(connection: psycopg.Connection[Any], files: Sequence[ProcedureFile] 
     one procedure of its name.
     """
     files = load_files() if files is None else files
+    for file in files:
+        _check(file)
     with connection.transaction():
         for file in files:
             _run(connection, file)
@@ -94,6 +98,13 @@ def _state(file: ProcedureFile, installed: dict[str, list[str]], noted: dict[str
     if definitions[0] != md5:
         return "changed in the database"
     return "current" if sha256 == file.sha256 else "file changed"
+
+
+def _check(file: ProcedureFile) -> None:
+    """A COMMIT of the file's own would keep the files before it when one after it fails."""
+    found = _TRANSACTION.search(_BODY_OR_COMMENT.sub(" ", file.text))
+    if found:
+        raise InstallError(f"{file.path.name}: has a {found[1].upper()} outside the procedure's body")
 
 
 def _run(connection: psycopg.Connection[Any], file: ProcedureFile) -> None:

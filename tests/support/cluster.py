@@ -6,8 +6,6 @@ file lock) makes the templates; `tests/support/reaper.py` ends the servers when 
 
 import fcntl
 import os
-import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,10 +44,10 @@ class Cluster:
     server: PostgresServer
 
     def create_database(self, name: str, template: str) -> None:
-        """Clone ``template``. WAL_LOG copies a small database quicker than FILE_COPY and needs no checkpoint."""
+        """Clone ``template``. Measured without fsync, per clone: FILE_COPY 22-26 ms, WAL_LOG 40-70 ms."""
         with self.admin() as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log").format(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                     sql.Identifier(name), sql.Identifier(template)
                 )
             )
@@ -107,10 +105,3 @@ def install_what_installs(connection: psycopg.Connection) -> None:
 def broken_procedures() -> list[str]:
     """What did not install, one message a file."""
     return sorted(path.read_text() for path in run_dir().glob("broken-*"))
-
-
-def remove_run_dir(path: Path) -> None:
-    """Best effort: a temp folder that stays does no harm, a failing clean-up would hide a test's result."""
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        warnings.warn(f"{path} could not be removed", ResourceWarning, stacklevel=2)
