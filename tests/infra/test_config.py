@@ -17,7 +17,7 @@ from tests.support.cluster import Cluster
 
 
 def parameters(dsn: str) -> dict[str, str]:
-    return {name: str(value) for name, value in parameters(dsn).items()}
+    return {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
 
 
 URL = SecretStr("postgresql://shop:p%40ss@db.example:6432/kirana?sslmode=require")

@@ -15,7 +15,7 @@ from app.core.embedded.redis import stop_redis
 def main() -> None:
     run_dir = Path(sys.argv[1])
     sys.stdin.read()
-    for redis in run_dir.glob("redis*/redis.pid"):
+    for redis in run_dir.glob("**/redis.pid"):
         stop_redis(redis.parent)
     for postgres in run_dir.glob("**/postmaster.pid"):
         stop_postgres(postgres.parent, fast=True)
