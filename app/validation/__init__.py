@@ -1,0 +1,1 @@
+"""The final validation (R34): each line is confirmed by something that ran."""
