@@ -1,5 +1,6 @@
 """The fixtures every test may use. Docs: docs/testing.md."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 import pytest
@@ -20,14 +21,19 @@ from app.core.paths import ROOT
 from tests.support.cluster import MIGRATED, RUN_DIR_VARIABLE, Cluster, broken_procedures, run_dir
 from tests.support.cluster import cluster as start_cluster
 from tests.support.databases import Database, cloned
+from tests.support.reaper import WORKERS_LOCK
 
 REAPER_SECONDS = 60
+_worker_lock = pytest.StashKey[TextIO]()
 _reaper = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the controller: make the run's folder, and start the reaper that ends the run's servers."""
     if hasattr(config, "workerinput"):
+        lock = (run_dir() / WORKERS_LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        config.stash[_worker_lock] = lock  # held while this process lives
         return
     for name in [name for name in os.environ if name.startswith("KIRANA_")]:
         del os.environ[name]  # a developer's settings must not reach the tests, nor the tests a developer's database
