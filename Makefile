@@ -43,7 +43,9 @@ lint: $(STAMP) ## Check style, import rules and the SQL around the procedures
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet --check $(SOURCES)
 	@$(BIN)/lint-imports --no-logo > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
-	@if compgen -G 'procedures/*.sql' > /dev/null; then $(BIN)/sqlfluff lint --nofail --disable-progress-bar -p 2 procedures > $(VENV)/sqlfluff.log; $(BIN)/sqlfluff lint -q --disable-progress-bar -p 2 procedures || { cat $(VENV)/sqlfluff.log; exit 1; }; fi
+	@if compgen -G 'procedures/*.sql' > /dev/null; then \
+	    $(BIN)/sqlfluff lint -q --disable-progress-bar procedures > $(VENV)/sqlfluff.log 2>&1 \
+	        || { cat $(VENV)/sqlfluff.log; exit 1; }; fi
 	@echo "lint: clean"
 
 types: $(STAMP) ## Check types (mypy --strict)
