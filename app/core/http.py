@@ -172,7 +172,14 @@ class KiranaHeaders:
         request_id = given if _REQUEST_ID.match(given) else _new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
 
+        head = scope["method"] == "HEAD"
+        if head:
+            # A HEAD is a GET whose body stays here; the server's own scope keeps saying HEAD.
+            scope = {**scope, "method": "GET"}
+
         async def send_with_headers(message: Message) -> None:
+            if head and message["type"] == "http.response.body":
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 sent[REQUEST_ID_HEADER] = request_id

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.core.errors import BY_CODE, BY_SQLSTATE, Refusal, Refused
+from app.core.methods import allowed_methods
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 PROBLEM_TYPE_BASE = "https://kirana.dev/problems/"
@@ -29,6 +30,13 @@ _BY_HTTP_STATUS = {
     415: "unsupported_media_type",
     429: "rate_limited",
     503: "unavailable",
+}
+
+# The schema's own guards, for input that passed every shape check: a value that can't be stored, or that exists already.
+_BY_GUARD: dict[type[psycopg.Error], str] = {
+    psycopg.errors.UniqueViolation: "already_exists",
+    psycopg.errors.CheckViolation: "invalid_value",
+    psycopg.DataError: "invalid_value",
 }
 
 
@@ -88,8 +96,14 @@ def _on_validation(_: Request, error: Exception) -> Response:
     return problem(BY_CODE["validation_failed"], extra={"errors": listed})
 
 
-def _on_http(_: Request, error: Exception) -> Response:
+def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Refused):
+        # raised while the framework read the body, which it reports as a body that can't be parsed
+        return _on_refused(request, error.__cause__)
+    if error.status_code == 405:
+        allow = allowed_methods(request.app, request.url.path)
+        return problem(BY_CODE["method_not_allowed"], headers={"Allow": allow})
     code = _BY_HTTP_STATUS.get(error.status_code)
     if code is None:
         code = "internal" if error.status_code >= 500 else "validation_failed"
@@ -104,6 +118,10 @@ def _on_database(request: Request, error: Exception) -> Response:
     if isinstance(error, psycopg.OperationalError):
         log.warning("database_unavailable", sqlstate=error.sqlstate, path=request.url.path, error=str(error))
         return problem(BY_CODE["busy" if error.sqlstate else "unavailable"])
+    guard = next((code for kind, code in _BY_GUARD.items() if isinstance(error, kind)), None)
+    if guard is not None:
+        log.warning("constraint_refused", sqlstate=error.sqlstate, constraint=error.diag.constraint_name)
+        return problem(BY_CODE[guard], extra={"reason": error.diag.constraint_name or "not a value that can be stored"})
     log.error("database_error", sqlstate=error.sqlstate, path=request.url.path, exc_info=error)
     return problem(BY_CODE["internal"])
 
