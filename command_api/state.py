@@ -11,32 +11,55 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import CommandPool, command_pool, statements_engine
+from app.core.rate_limit import TokenBucket
 from app.core.readiness import told_at_boot
+from app.core.redis_aid import RedisAid
 from app.core.telemetry import configure_logging
 from app.core.wake import ProjectorWake, redis_client
+from command_api.services.otp_senders import OtpSender, otp_sender
+from command_api.services.revocations import RedisRevocations
 
 
 @dataclass(frozen=True, slots=True)
 class CommandState:
-    """Settings, the CALL pool, the engine of plain statements, Redis, and the projector's bell."""
+    """Settings, the CALL pool, the engine of plain statements, Redis and what leans on it, and who sends codes."""
 
     settings: Settings
     pool: CommandPool
     engine: AsyncEngine
     redis: redis.Redis
     wake: ProjectorWake
+    revocations: RedisRevocations
+    bucket: TokenBucket
+    otp_sender: OtpSender
 
 
 @asynccontextmanager
 async def command_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Open what the command API needs on ``app.state.command`` and close it at the end."""
     configure_logging(settings)
-    async with command_pool(settings) as pool, redis_client(settings) as cache, told_at_boot("command", pool):
-        app.state.command = CommandState(settings, pool, statements_engine(pool), cache, ProjectorWake(cache))
+    async with (
+        otp_sender(settings) as sender,
+        command_pool(settings) as pool,
+        redis_client(settings) as cache,
+        told_at_boot("command", settings, pool),
+    ):
+        aid = RedisAid(cache)
+        app.state.command = state = CommandState(
+            settings=settings,
+            pool=pool,
+            engine=statements_engine(pool),
+            redis=cache,
+            wake=ProjectorWake(cache),
+            revocations=RedisRevocations(aid, settings),
+            bucket=TokenBucket(aid, "ip", settings.command_rate_limit, settings.command_rate_seconds),
+            otp_sender=sender,
+        )
+        app.state.revocations = state.revocations
         yield
 
 
-def command_state(request: Request) -> CommandState:
+async def command_state(request: Request) -> CommandState:
     """The state, for routes."""
     state: CommandState = request.app.state.command
     return state

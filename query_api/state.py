@@ -28,7 +28,7 @@ class QueryState:
 async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Open what the query API needs on ``app.state.query`` and close it at the end."""
     configure_logging(settings)
-    async with query_pool(settings) as pool, redis_client(settings) as cache, told_at_boot("query", pool):
+    async with query_pool(settings) as pool, redis_client(settings) as cache, told_at_boot("query", settings, pool):
         app.state.query = QueryState(settings, pool, cache)
         yield
 

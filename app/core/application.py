@@ -35,7 +35,11 @@ def new_application(
         openapi_url="/openapi.json",
     )
     app.state.settings = settings
-    app.dependency_overrides[get_settings] = lambda: settings
+
+    async def given() -> Settings:
+        return settings
+
+    app.dependency_overrides[get_settings] = given
     install_problem_handlers(app)
     if settings.cors_origins:
         app.add_middleware(

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     otp_sender: Literal["console", "file", "http"] = "console"
     otp_http_url: str | None = None
     otp_http_token: SecretStr | None = None
+    # per address, of all commands but webhooks; 0 is no limit
+    command_rate_limit: int = Field(default=6000, ge=0)
+    command_rate_seconds: int = Field(default=60, ge=1)
 
     trusted_proxies: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

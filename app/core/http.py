@@ -70,13 +70,15 @@ def client_ip(peer: str | None, forwarded_for: str | None, trusted: Sequence[str
             address = ipaddress.ip_address(hop)
         except ValueError:
             return last
+        # a dual-stack socket shows an IPv4 peer as ::ffff:…
+        address = getattr(address, "ipv4_mapped", None) or address
         last = str(address)
         if not any(address in network for network in networks):
             return last
     return last
 
 
-def request_context(request: Request) -> RequestContext:
+async def request_context(request: Request) -> RequestContext:
     """The context of this request; headers that are not of the right form count as absent."""
     headers = request.headers
     traceparent = headers.get("traceparent", "")
@@ -94,7 +96,7 @@ def request_context(request: Request) -> RequestContext:
 Context = Annotated[RequestContext, Depends(request_context)]
 
 
-def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None) -> str:
+async def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None) -> str:
     """The required ``Idempotency-Key``: 1–255 visible ASCII characters."""
     if key is None:
         raise Refused("idempotency_key_missing")
@@ -119,14 +121,14 @@ def version_of_etag(value: str) -> int:
     return int(match.group(1))
 
 
-def required_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
+async def required_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
     """The version a change is based on, from the required ``If-Match``; ``428`` without it."""
     if if_match is None:
         raise Refused("precondition_required")
     return version_of_etag(if_match)
 
 
-def optional_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
+async def optional_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
     """The version of ``If-Match`` if it was sent (``*`` counts as not sent)."""
     return None if if_match is None or if_match.strip() == "*" else version_of_etag(if_match)
 
@@ -153,6 +155,12 @@ def json_response(
     if replayed:
         sent[REPLAYED_HEADER] = "true"
     return Response(orjson.dumps(document), status, sent, "application/json")
+
+
+def add_response_header(request: Request, name: str, value: str) -> None:
+    """Have ``name: value`` sent with this request's answer, whether that is a result or a problem; a list grows."""
+    headers: dict[str, str] = request.scope["state"].setdefault("response_headers", {})
+    headers[name] = f"{headers[name]}, {value}" if name in headers else value
 
 
 class KiranaHeaders:
@@ -183,6 +191,8 @@ class KiranaHeaders:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 sent[REQUEST_ID_HEADER] = request_id
+                for name, value in scope["state"].get("response_headers", {}).items():
+                    sent[name] = value
                 for name, value in SECURITY_HEADERS:
                     sent.setdefault(name, value)
             await send(message)

@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from psycopg_pool import PoolTimeout, TooManyRequests
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -32,7 +33,7 @@ _BY_HTTP_STATUS = {
     503: "unavailable",
 }
 
-# The schema's own guards, for input that passed every shape check: a value that can't be stored, or that exists already.
+# The schema's own guards: a value that passed every shape check and still can't be stored.
 _BY_GUARD: dict[type[psycopg.Error], str] = {
     psycopg.errors.UniqueViolation: "already_exists",
     psycopg.errors.CheckViolation: "invalid_value",
@@ -130,6 +131,17 @@ def _on_pool_exhausted(_: Request, __: Exception) -> Response:
     return problem(BY_CODE["busy"])
 
 
+def _on_statement(request: Request, error: Exception) -> Response:
+    """SQLAlchemy wraps what the driver raised; the same errors are answered the same way."""
+    assert isinstance(error, DBAPIError)
+    cause = error.orig
+    if isinstance(cause, PoolTimeout | TooManyRequests):
+        return _on_pool_exhausted(request, cause)
+    if isinstance(cause, psycopg.Error):
+        return _on_database(request, cause)
+    return _on_unexpected(request, error)
+
+
 def _on_unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected_error", path=request.url.path, exc_info=error)
     return problem(BY_CODE["internal"])
@@ -143,4 +155,5 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _on_pool_exhausted)
     app.add_exception_handler(TooManyRequests, _on_pool_exhausted)
     app.add_exception_handler(psycopg.Error, _on_database)
+    app.add_exception_handler(DBAPIError, _on_statement)
     app.add_exception_handler(Exception, _on_unexpected)

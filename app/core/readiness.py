@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.responses import Response
 
+from app.core.config import NotConfigured, Settings
 from app.core.http import json_response
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,15 @@ async def missing(connection: psycopg.AsyncConnection[TupleRow]) -> str | None:
     return None if procedure_names() <= installed else RUN_INSTALL
 
 
+def settings_state(settings: Settings) -> str | None:
+    """What is missing in the settings, in one line; None when nothing is."""
+    try:
+        settings.check()
+    except NotConfigured as error:
+        return str(error)
+    return None
+
+
 async def database_state(pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> str | None:
     """The same for a pool, which may have no database behind it."""
     try:
@@ -62,11 +72,13 @@ async def database_state(pool: AsyncConnectionPool[psycopg.AsyncConnection[Tuple
 
 
 @asynccontextmanager
-async def told_at_boot(side: str, pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> AsyncIterator[None]:
+async def told_at_boot(
+    side: str, settings: Settings, pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
+) -> AsyncIterator[None]:
     """While an API boots, say in one line of the log what keeps it from serving, without keeping it from booting."""
 
     async def tell() -> None:
-        found = await database_state(pool)
+        found = await database_state(pool) or settings_state(settings)
         if found is None:
             log.info("ready", side=side)
         else:
@@ -95,6 +107,7 @@ def health_router(*sides: str) -> APIRouter:
         for side in sides:
             state = getattr(request.app.state, side)
             checks[side] = await database_state(state.pool) or "ok"
+        checks["settings"] = settings_state(request.app.state.settings) or "ok"
         ready = all(value == "ok" for value in checks.values())
         return json_response({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 

@@ -9,13 +9,13 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 from uuid import UUID
 
 import jwt
 from fastapi import Depends, Request
 
-from app.core.config import Settings, get_settings
+from app.core.config import Settings
 from app.core.errors import Refused
 
 ALGORITHM = "HS256"
@@ -92,20 +92,37 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def optional_principal(request: Request, settings: Annotated[Settings, Depends(get_settings)]) -> Principal | None:
-    """The caller if a token was sent (a bad one is refused, not ignored), else None: a guest."""
+class Revocations(Protocol):
+    """Knows the sessions that ended while their access tokens were still good."""
+
+    async def has(self, session_id: UUID) -> bool:
+        """Whether that session was ended."""
+        ...
+
+
+async def optional_principal(request: Request) -> Principal | None:
+    """The caller if a token was sent (a bad one is refused, not ignored), else None: a guest.
+
+    An application that has ``revocations`` on its state also refuses the tokens of sessions that ended meanwhile.
+    """
     token = bearer_token(request)
-    return None if token is None else read_access_token(settings, token)
+    if token is None:
+        return None
+    principal = read_access_token(request.app.state.settings, token)
+    revocations: Revocations | None = getattr(request.app.state, "revocations", None)
+    if revocations is not None and await revocations.has(principal.session_id):
+        raise Refused("unauthenticated", "The session is over.")
+    return principal
 
 
-def current_principal(principal: Annotated[Principal | None, Depends(optional_principal)]) -> Principal:
+async def current_principal(principal: Annotated[Principal | None, Depends(optional_principal)]) -> Principal:
     """The caller, or 401."""
     if principal is None:
         raise Refused("unauthenticated")
     return principal
 
 
-def current_staff(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
+async def current_staff(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
     """A caller whose token says staff. The procedure checks role and permission again, in the database."""
     if principal.role is None:
         raise Refused("forbidden", "This is for staff.", permission="staff")

@@ -419,6 +419,8 @@ def upgrade() -> None:
         sa.Column("seo_description", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), server_default=sa.text("'draft'"), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rating_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("rating_sum", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -428,6 +430,10 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("status IN ('draft', 'active', 'archived')", name=op.f("ck_products_status_known")),
         sa.CheckConstraint("cardinality(options) <= 3", name=op.f("ck_products_options_at_most_three")),
+        sa.CheckConstraint(
+            "rating_count >= 0 AND rating_sum BETWEEN rating_count AND 5 * rating_count",
+            name=op.f("ck_products_rating_adds_up"),
+        ),
         sa.ForeignKeyConstraint(["brand_id"], ["store.brands.id"], name=op.f("fk_products_brand_id_brands")),
         sa.ForeignKeyConstraint(
             ["category_id"], ["store.categories.id"], name=op.f("fk_products_category_id_categories")
@@ -667,6 +673,28 @@ def upgrade() -> None:
         schema="store",
         postgresql_where=sa.text("status = 'pending_payment'"),
     )
+    op.create_table(
+        "product_reviews",
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("rating", sa.SmallInteger(), nullable=False),
+        sa.Column("title", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("body", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("status", sa.Text(), server_default=sa.text("'published'"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("status IN ('published', 'hidden')", name=op.f("ck_product_reviews_status_known")),
+        sa.CheckConstraint("rating BETWEEN 1 AND 5", name=op.f("ck_product_reviews_rating_in_range")),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["store.products.id"], name=op.f("fk_product_reviews_product_id_products")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["store.users.id"], name=op.f("fk_product_reviews_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_product_reviews")),
+        sa.UniqueConstraint("product_id", "user_id", name=op.f("uq_product_reviews_product_id_user_id")),
+        schema="store",
+    )
+    op.create_index(op.f("ix_product_reviews_user_id"), "product_reviews", ["user_id"], unique=False, schema="store")
     op.create_table(
         "product_variants",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -1433,6 +1461,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_product_variants_tax_class_code"), table_name="product_variants", schema="store")
     op.drop_index(op.f("ix_product_variants_product_id"), table_name="product_variants", schema="store")
     op.drop_table("product_variants", schema="store")
+    op.drop_index(op.f("ix_product_reviews_user_id"), table_name="product_reviews", schema="store")
+    op.drop_table("product_reviews", schema="store")
     op.drop_index(
         "uq_orders_pending_user",
         table_name="orders",
@@ -1512,4 +1542,4 @@ def downgrade() -> None:
     op.drop_table("categories", schema="store")
     op.drop_table("brands", schema="store")
     op.execute("DROP SEQUENCE store.order_number_seq")
-    op.execute("DROP SCHEMA store")
+    op.execute("DROP SCHEMA store CASCADE")  # the procedures, if somebody installed them

@@ -95,7 +95,9 @@ def upgrade() -> None:
         for setting, value in TIMEOUTS.get(role, {}).items():
             op.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
     op.execute("GRANT kirana_writer TO kirana_command WITH INHERIT FALSE, SET TRUE")
-    op.execute("GRANT kirana_writer TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+    # an owner who is no superuser installs and tests as these roles, and KIRANA_DATABASE_URL alone drops into them
+    for role in ROLES:
+        op.execute(f"GRANT {role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
     grant()
     seed(connection)
     op.execute("CREATE TABLE store.outbox_p_default PARTITION OF store.outbox DEFAULT")
@@ -127,7 +129,7 @@ def grant() -> None:
         "GRANT SELECT (id, slug, status) ON store.products TO kirana_command",
         "GRANT SELECT ON store.procedure_checksums TO kirana_command, kirana_query, kirana_projector",
         "GRANT SELECT ON store.brands, store.categories, store.tax_classes, store.products, store.product_variants,"
-        " store.product_images, store.price_changes, store.warehouses, store.inventory, store.inventory_reservations,"
+        " store.product_images, store.product_reviews, store.price_changes, store.warehouses, store.inventory, store.inventory_reservations,"
         " store.stock_movements, store.carts, store.cart_items, store.cart_coupons, store.coupons, store.coupon_targets,"
         " store.coupon_usage, store.orders, store.order_items, store.order_events, store.shipping_rules, store.payments,"
         " store.refunds, store.refund_items, store.money_movements, store.wishlists, store.addresses,"

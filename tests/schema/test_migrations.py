@@ -53,6 +53,12 @@ def test_down_to_nothing_and_up_again(bare_database: Database) -> None:
     alembic(bare_database, command.check)
 
 
+def test_down_to_nothing_with_procedures_installed(database: Database) -> None:
+    alembic(database, lambda config: command.downgrade(config, "base"))
+    with database.connect() as connection:
+        assert tables(connection, "store", "read") == set()
+
+
 def test_every_foreign_key_is_indexed(shared_database: Database) -> None:
     """A row that is deleted or updated looks for its children; without an index that is a scan under a lock."""
     with shared_database.connect() as connection:
