@@ -5,6 +5,7 @@ from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.schema import SchemaItem
 
 from app.models import Base
+from app.models.read import ReadBase
 
 LOCK_TIMEOUT = "5s"
 OWNED_SCHEMAS = {"store", "read"}
@@ -29,7 +30,7 @@ def migrate(connection: Connection) -> None:
     connection.commit()
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=[Base.metadata, ReadBase.metadata],
         include_schemas=True,
         include_name=include_name,
         include_object=include_object,

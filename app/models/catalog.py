@@ -94,6 +94,8 @@ class Product(Base):
     seo_description: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=text("'draft'"))
     published_at: Mapped[MaybeInstant]
+    rating_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    rating_sum: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     version: Mapped[Version]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -103,6 +105,9 @@ class Product(Base):
         CheckConstraint(f"slug ~ {SLUG}", name="slug_shape"),
         CheckConstraint("cardinality(options) <= 3", name="options_at_most_three"),
         CheckConstraint("status <> 'active' OR published_at IS NOT NULL", name="active_is_published"),
+        CheckConstraint(
+            "rating_count >= 0 AND rating_sum BETWEEN rating_count AND 5 * rating_count", name="rating_adds_up"
+        ),
     )
 
 
@@ -180,4 +185,26 @@ class PriceChange(Base):
         one_of("status", ("scheduled", "applied", "cancelled")),
         CheckConstraint("price > 0 AND mrp >= price", name="amounts_in_range"),
         Index("ix_price_changes_due", "effective_from", postgresql_where=text("status = 'scheduled'")),
+    )
+
+
+class ProductReview(Base):
+    """A shopper's rating of a product, one each; ``products.rating_sum`` counts the published ones."""
+
+    __tablename__ = "product_reviews"
+
+    id: Mapped[UuidPk]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    rating: Mapped[int] = mapped_column(SmallInteger)
+    title: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    body: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    status: Mapped[str] = mapped_column(Text, server_default=text("'published'"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("product_id", "user_id"),
+        one_of("status", ("published", "hidden")),
+        CheckConstraint("rating BETWEEN 1 AND 5", name="rating_in_range"),
     )

@@ -1,0 +1,95 @@
+"""What a projection is: which topics it follows, the table its rows live in, and the one SELECT that computes them.
+
+The same SELECT serves a batch (some keys), a rebuild (all of them), `verify` and `repair`: a row can only ever be
+what that SELECT says over ``store``.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Of a row's columns these are the projector's own, not computed from the store.
+BOOKKEEPING = ("digest", "position", "revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One projection: a table, versioned as ``read.<name>_v<n>``, behind the view ``read.<name>``.
+
+    ``columns`` is the table's body; ``select`` computes them for the keys that ``{wanted}`` (a condition on
+    ``wanted_column``) lets through. ``expansions`` maps an aggregate type to the SELECT of the keys that a change of
+    such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    key: str
+    columns: Mapping[str, str]
+    select: str
+    keys_table: str
+    wanted_column: str
+    indexes: Mapping[str, str]
+    expansions: Mapping[str, str]
+
+    def table(self, version: int) -> str:
+        """The qualified name of one version's table."""
+        return f"read.{self.name}_v{version}"
+
+    @property
+    def view(self) -> str:
+        """The qualified name readers use."""
+        return f"read.{self.name}"
+
+    @property
+    def shape(self) -> str:
+        """A fingerprint of all that decides what a row is: a version of another shape must be rebuilt."""
+        parts = (self.key, *self.columns.items(), self.select, *self.indexes.items())
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+    def create_table(self, version: int) -> str:
+        """DDL of a version's table, without its secondary indexes (a rebuild makes them when it is filled)."""
+        body = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        return (
+            f"CREATE TABLE {self.table(version)} ({self.key} uuid PRIMARY KEY, {body}, digest uuid NOT NULL,"
+            " position bigint NOT NULL, revision bigint NOT NULL) WITH (fillfactor = 85)"
+        )
+
+    def create_indexes(self, version: int) -> list[str]:
+        """DDL of a version's secondary indexes."""
+        name = f"{self.name}_v{version}"
+        listed = dict(self.indexes) | {"revision": "(revision)"}
+        return [
+            f"CREATE {'UNIQUE ' if suffix.startswith('uq_') else ''}INDEX {name}_{suffix} ON read.{name} {body}"
+            for suffix, body in listed.items()
+        ]
+
+    def create_view(self, version: int) -> list[str]:
+        """DDL that makes a version the one readers see."""
+        return [
+            f"CREATE OR REPLACE VIEW {self.view} AS SELECT * FROM {self.table(version)}",
+            f"GRANT SELECT ON {self.view} TO kirana_query",
+        ]
+
+    def rows(self, wanted: str) -> str:
+        """The SELECT of whole rows (key, columns, digest) for the keys that the condition ``wanted`` lets through."""
+        return (
+            f"SELECT computed.*, md5(computed::text)::uuid AS digest FROM ({self.select.replace('{wanted}', wanted)})"
+            " AS computed"
+        )
+
+    def upsert(self, version: int, wanted: str) -> str:
+        """INSERT … SELECT of the wanted rows as of ``%(position)s``; a newer row, or the same one, is left alone."""
+        names = (self.key, *self.columns, "digest")
+        listed = ", ".join(names)
+        changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in (*names[1:], "position", "revision"))
+        return (
+            f"INSERT INTO {self.table(version)} AS kept ({listed}, position, revision)"
+            f" SELECT {listed}, %(position)s, nextval('read.revision_seq') FROM ({self.rows(wanted)}) AS fresh"
+            f" ORDER BY {self.key}"
+            f" ON CONFLICT ({self.key}) DO UPDATE SET {changed}"
+            " WHERE kept.position <= EXCLUDED.position AND kept.digest <> EXCLUDED.digest"
+        )
+
+    def wanted_keys(self) -> str:
+        """The condition that lets ``%(keys)s`` through."""
+        return f"{self.wanted_column} = ANY(%(keys)s)"
