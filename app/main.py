@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
+from command_api.gates import GATES
 from command_api.routes import ROUTERS as COMMAND_ROUTERS
 from command_api.state import command_lifespan
 from query_api.routes import ROUTERS as QUERY_ROUTERS
@@ -28,8 +29,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = new_application("Kirana", chosen, lifespan)
     app.include_router(health_router("command", "query"))
-    for router in (*QUERY_ROUTERS, *COMMAND_ROUTERS):
+    for router in QUERY_ROUTERS:
         app.include_router(router, prefix="/v1")
+    for router in COMMAND_ROUTERS:
+        app.include_router(router, prefix="/v1", dependencies=GATES)
     return app
 
 

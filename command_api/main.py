@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
+from command_api.gates import GATES
 from command_api.routes import ROUTERS
 from command_api.state import command_lifespan
 
@@ -24,7 +25,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = new_application("Kirana command API", chosen, lifespan)
     app.include_router(health_router("command"))
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v1", dependencies=GATES)
     return app
 
 

@@ -2,4 +2,9 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from command_api.routes import auth, me
+
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    me.router,
+)
