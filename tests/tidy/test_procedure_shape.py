@@ -122,7 +122,8 @@ def test_header_says_what_the_body_does(source: ProcedureSource) -> None:
 @each
 def test_every_name_is_schema_qualified(source: ProcedureSource) -> None:
     ctes = {cte.ctename for cte in source.nodes(ast.CommonTableExpr)}
-    tables = {n.relname for n in source.nodes(ast.RangeVar) if n.schemaname is None} - ctes
+    of = {rel.relname for clause in source.nodes(ast.LockingClause) for rel in clause.lockedRels or ()}  # aliases
+    tables = {n.relname for n in source.nodes(ast.RangeVar) if n.schemaname is None} - ctes - of
     assert not tables, f"a planted table in another schema would be used: qualify {tables}"
     calls = {
         node.funcname[0].sval

@@ -1,0 +1,182 @@
+-- lock_inventory: hold stock for every line of one order until the hold expires: all lines or none.
+-- Locks:  order, then inventory by (variant, warehouse, bucket); free rows first, without waiting.
+-- Raises: KI030 order_not_found, KI004 hold_exists, KI001 out_of_stock.
+-- Emits:  inventory.locked
+-- Called by: place_order; settle_capture when the money came after the hold had ended.
+CREATE OR REPLACE PROCEDURE store.lock_inventory(
+    IN    p_order_id    uuid,
+    IN    p_expires_at  timestamptz,
+    IN    p_context     jsonb   DEFAULT '{}',
+    IN    p_own_tx      boolean DEFAULT TRUE,
+    INOUT o_result      jsonb   DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    v_state    text;
+    v_free     boolean;
+    v_ignored  jsonb;
+    v_position bigint;
+BEGIN
+    BEGIN
+        IF p_own_tx THEN
+            SET LOCAL ROLE kirana_writer;
+        END IF;
+
+        SELECT o.place_of_supply
+        INTO v_state
+        FROM store.orders AS o
+        WHERE o.id = p_order_id
+        FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI030',
+                MESSAGE = 'There is no such order.',
+                DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
+        END IF;
+        IF EXISTS (
+            SELECT 1
+            FROM store.inventory_reservations AS r
+            WHERE r.order_id = p_order_id
+                AND r.status = 'held'
+        ) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI004',
+                MESSAGE = 'The order holds stock already.',
+                DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
+        END IF;
+
+        -- The usual case, in one statement: for each line one row that nobody has locked and that has enough. It waits
+        -- for nobody, so the order in which it locks can't deadlock; but if a line goes without, what it locked
+        -- must be let go before anything is waited for, which is what the sub-block's rollback does.
+        BEGIN
+            WITH picked AS MATERIALIZED (
+                SELECT
+                    l.id AS order_item_id,
+                    l.variant_id,
+                    l.quantity,
+                    f.warehouse_id,
+                    f.bucket
+                FROM store.order_items AS l
+                CROSS JOIN LATERAL (
+                    SELECT
+                        i.warehouse_id,
+                        i.bucket
+                    FROM store.inventory AS i
+                    INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id
+                    WHERE i.variant_id = l.variant_id
+                        AND i.on_hand - i.reserved >= l.quantity
+                        AND w.is_active
+                    ORDER BY (w.state_code = v_state) DESC, w.priority, pg_catalog.random()
+                    LIMIT 1
+                    FOR UPDATE OF i SKIP LOCKED
+                ) AS f
+                WHERE l.order_id = p_order_id
+            ),
+
+            taken AS (
+                UPDATE store.inventory AS i
+                SET reserved = i.reserved + p.quantity,
+                    version = i.version + 1,
+                    updated_at = pg_catalog.now()
+                FROM picked AS p
+                WHERE i.variant_id = p.variant_id
+                    AND i.warehouse_id = p.warehouse_id
+                    AND i.bucket = p.bucket
+                RETURNING p.order_item_id, i.variant_id, i.warehouse_id, i.bucket, p.quantity
+            ),
+
+            held AS (
+                INSERT INTO store.inventory_reservations (
+                    order_id, order_item_id, variant_id, warehouse_id, bucket, quantity, expires_at
+                )
+                SELECT
+                    p_order_id,
+                    t.order_item_id,
+                    t.variant_id,
+                    t.warehouse_id,
+                    t.bucket,
+                    t.quantity,
+                    p_expires_at
+                FROM taken AS t
+                RETURNING order_item_id
+            )
+
+            SELECT pg_catalog.count(*) = (
+                SELECT pg_catalog.count(*)
+                FROM store.order_items AS l
+                WHERE l.order_id = p_order_id
+            )
+            INTO v_free
+            FROM held AS h;
+            IF NOT v_free THEN
+                RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = 'A line found no free row.';
+            END IF;
+        EXCEPTION WHEN no_data_found THEN
+            v_free := FALSE;
+        END;
+
+        IF NOT v_free THEN
+            CALL store.gather_inventory(
+                p_order_id => p_order_id,
+                p_expires_at => p_expires_at,
+                p_own_tx => FALSE,
+                o_result => v_ignored
+            );
+        END IF;
+
+        WITH touched AS (
+            SELECT
+                l.product_id,
+                l.variant_id,
+                pg_catalog.max(i.version) AS version,
+                pg_catalog.sum(r.quantity) AS quantity
+            FROM store.inventory_reservations AS r
+            INNER JOIN store.order_items AS l ON l.id = r.order_item_id
+            INNER JOIN store.inventory AS i
+                ON i.variant_id = r.variant_id AND i.warehouse_id = r.warehouse_id AND i.bucket = r.bucket
+            WHERE r.order_id = p_order_id
+                AND r.status = 'held'
+            GROUP BY l.product_id, l.variant_id
+        ),
+
+        written AS (
+            INSERT INTO store.outbox (
+                topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
+            )
+            SELECT
+                'catalog',
+                t.product_id,
+                'inventory',
+                t.variant_id,
+                t.version,
+                'inventory.locked',
+                pg_catalog.jsonb_build_object('order_id', p_order_id, 'quantity', t.quantity),
+                p_context ->> 'traceparent'
+            FROM touched AS t
+            RETURNING position
+        )
+
+        SELECT pg_catalog.max(w.position)
+        INTO v_position
+        FROM written AS w;
+
+        o_result := pg_catalog.jsonb_build_object(
+            'order_id', p_order_id, 'expires_at', p_expires_at, 'position', v_position
+        );
+    EXCEPTION WHEN OTHERS THEN
+        IF p_own_tx THEN
+            ROLLBACK;
+        END IF;
+        RAISE;
+    END;
+    IF p_own_tx THEN
+        COMMIT;
+    END IF;
+END;
+$procedure$;
+
+COMMENT ON PROCEDURE store.lock_inventory IS
+'Hold stock for every line of one order until the hold expires: all lines or none.';
+REVOKE ALL ON PROCEDURE store.lock_inventory FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE store.lock_inventory TO kirana_writer;

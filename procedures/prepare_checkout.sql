@@ -1,0 +1,123 @@
+-- prepare_checkout: clear the way for an order: end the shopper's unpaid one, and refuse a cart that is not as shown.
+-- Locks:  cart, the shopper's unpaid order with its coupons and stock; the user is held by the caller.
+-- Raises: KI001 out_of_stock, KI012 cart_changed, KI035 payment_method_unavailable.
+-- Emits:  what replace_pending_order emits.
+-- Called by: create_order
+CREATE OR REPLACE PROCEDURE store.prepare_checkout(
+    IN    p_user_id         uuid,
+    IN    p_cart_id         uuid,
+    IN    p_address_id      uuid,
+    IN    p_payment_method  text,
+    IN    p_expected_total  bigint,
+    IN    p_context         jsonb   DEFAULT '{}',
+    IN    p_own_tx          boolean DEFAULT TRUE,
+    INOUT o_result          jsonb   DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    v_checked     jsonb;
+    v_short       jsonb;
+    v_other_flags boolean;
+    v_cod_limit   bigint;
+    v_cod_allowed boolean;
+    v_ignored     jsonb;
+BEGIN
+    BEGIN
+        IF p_own_tx THEN
+            SET LOCAL ROLE kirana_writer;
+        END IF;
+
+        PERFORM 1
+        FROM store.carts AS c
+        WHERE c.id = p_cart_id
+        FOR UPDATE;
+
+        CALL store.replace_pending_order(
+            p_user_id => p_user_id,
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => v_ignored
+        );
+        CALL store.validate_cart_before_checkout(
+            p_user_id => p_user_id,
+            p_address_id => p_address_id,
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => v_checked
+        );
+
+        SELECT
+            pg_catalog.jsonb_agg(
+                pg_catalog.jsonb_build_object(
+                    'sku', v.sku, 'wanted', i.quantity, 'available', COALESCE(i.available_quantity, 0)
+                )
+                ORDER BY v.sku
+            ) FILTER (WHERE i.status = 'insufficient_stock'),
+            COALESCE(pg_catalog.bool_or(i.status NOT IN ('ok', 'insufficient_stock')), FALSE)
+        INTO v_short, v_other_flags
+        FROM store.cart_items AS i
+        INNER JOIN store.product_variants AS v ON v.id = i.variant_id
+        WHERE i.cart_id = p_cart_id;
+
+        -- Sold out is one refusal, whether it is seen now or a moment later when the stock is locked.
+        IF v_short IS NOT NULL AND NOT v_other_flags THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI001',
+                MESSAGE = 'There is not enough stock for the order.',
+                DETAIL = pg_catalog.jsonb_build_object('lines', v_short)::text;
+        END IF;
+        IF NOT (v_checked ->> 'valid')::boolean
+            OR (v_checked ->> 'grand_total')::bigint <> p_expected_total
+        THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI012',
+                MESSAGE = 'The cart is not what the shopper saw: show it again.',
+                DETAIL = pg_catalog.jsonb_build_object(
+                    'problems', v_checked -> 'problems',
+                    'expected_total', p_expected_total,
+                    'grand_total', v_checked -> 'grand_total'
+                )::text;
+        END IF;
+
+        IF p_payment_method = 'cod' THEN
+            -- Cash is taken up to a limit, and only where the rule that sets the delivery charge allows it.
+            SELECT s.cod_max_total
+            INTO v_cod_limit
+            FROM store.store_settings AS s;
+            SELECT r.cod_allowed
+            INTO v_cod_allowed
+            FROM store.addresses AS a
+            INNER JOIN store.carts AS c ON c.id = p_cart_id
+            INNER JOIN store.shipping_rules AS r
+                ON (r.pincode_prefix IS NULL OR pg_catalog.starts_with(a.pincode, r.pincode_prefix))
+                AND (r.state_code IS NULL OR r.state_code = a.state_code)
+                AND r.min_subtotal <= c.subtotal
+            WHERE a.id = p_address_id
+                AND r.is_active
+            ORDER BY r.priority, r.id
+            LIMIT 1;
+            IF v_cod_allowed IS NOT TRUE OR (v_checked ->> 'grand_total')::bigint > v_cod_limit THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'KI035',
+                    MESSAGE = 'Cash on delivery is not offered for this order.',
+                    DETAIL = pg_catalog.jsonb_build_object('payment_method', 'cod', 'limit', v_cod_limit)::text;
+            END IF;
+        END IF;
+        o_result := v_checked;
+    EXCEPTION WHEN OTHERS THEN
+        IF p_own_tx THEN
+            ROLLBACK;
+        END IF;
+        RAISE;
+    END;
+    IF p_own_tx THEN
+        COMMIT;
+    END IF;
+END;
+$procedure$;
+
+COMMENT ON PROCEDURE store.prepare_checkout IS
+'Clear the way for an order: end the shopper''s unpaid one, and refuse a cart that is not as shown.';
+REVOKE ALL ON PROCEDURE store.prepare_checkout FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE store.prepare_checkout TO kirana_writer;

@@ -1,0 +1,174 @@
+-- update_order_status: take an order one step on its way to the shopper, or note that it came back.
+-- Locks:  user, staff member (shared), order, then coupon, inventory, payment.
+-- Raises: KI067 forbidden, KI030 order_not_found, KI016 version_mismatch, and by its parts KI031 order_state.
+-- Emits:  order.status_changed; payment.captured when cash was collected; what close_order emits when it came back.
+-- Called by: PUT /v1/admin/orders/{id}/status
+CREATE OR REPLACE PROCEDURE store.update_order_status(
+    IN    p_staff_id          uuid,
+    IN    p_idempotency_key   text,
+    IN    p_request_hash      bytea,
+    IN    p_order_id          uuid,
+    IN    p_to_status         text,
+    IN    p_expected_version  bigint  DEFAULT NULL,
+    IN    p_detail            jsonb   DEFAULT '{}',
+    IN    p_context           jsonb   DEFAULT '{}',
+    IN    p_own_tx            boolean DEFAULT TRUE,
+    INOUT o_result            jsonb   DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    v_user_id uuid;
+    v_status  text;
+    v_version bigint;
+    v_payment record;
+    v_replay  jsonb;
+    v_ignored jsonb;
+BEGIN
+    BEGIN
+        IF p_own_tx THEN
+            SET LOCAL ROLE kirana_writer;
+        END IF;
+
+        SELECT
+            o.user_id,
+            o.status
+        INTO v_user_id, v_status
+        FROM store.orders AS o
+        WHERE o.id = p_order_id;
+        PERFORM 1
+        FROM store.users AS u
+        WHERE u.id = v_user_id
+        FOR NO KEY UPDATE;
+
+        IF p_idempotency_key IS NOT NULL THEN
+            CALL store.claim_idempotency_key(
+                p_principal => p_staff_id::text,
+                p_operation => 'update_order_status',
+                p_idempotency_key => p_idempotency_key,
+                p_request_hash => p_request_hash,
+                p_own_tx => FALSE,
+                o_result => v_replay
+            );
+        END IF;
+        IF v_replay IS NOT NULL THEN
+            o_result := v_replay;
+        ELSE
+            CALL store.record_staff_action(
+                p_staff_id => p_staff_id,
+                p_permission => 'orders.write',
+                p_action => 'update_order_status',
+                p_subject_type => 'order',
+                p_subject_id => p_order_id::text,
+                p_before => pg_catalog.jsonb_build_object('status', v_status),
+                p_after => p_detail || pg_catalog.jsonb_build_object('status', p_to_status),
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => v_ignored
+            );
+            IF v_user_id IS NULL THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'KI030',
+                    MESSAGE = 'There is no such order.',
+                    DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
+            END IF;
+            SELECT o.version
+            INTO v_version
+            FROM store.orders AS o
+            WHERE o.id = p_order_id
+            FOR UPDATE;
+            IF v_version <> p_expected_version THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'KI016',
+                    MESSAGE = 'The order was changed meanwhile.',
+                    DETAIL = pg_catalog.jsonb_build_object('version', v_version)::text;
+            END IF;
+
+            CALL store.record_order_step(
+                p_order_id => p_order_id,
+                p_actor_id => p_staff_id,
+                p_actor_kind => 'staff',
+                p_event => 'order.status_changed',
+                p_to_status => p_to_status,
+                p_detail => p_detail,
+                p_by_staff => TRUE,
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => o_result
+            );
+
+            IF p_to_status = 'returned_to_origin' THEN
+                -- The goods are back, so what was agreed is undone at once; goods unfit for sale stay off the shelf.
+                CALL store.close_order(
+                    p_order_id => p_order_id,
+                    p_actor_id => p_staff_id,
+                    p_actor_kind => 'staff',
+                    p_to_status => 'cancelled',
+                    p_reason => 'returned_to_origin',
+                    p_restock => COALESCE((p_detail ->> 'restock')::boolean, TRUE),
+                    p_context => p_context,
+                    p_own_tx => FALSE,
+                    o_result => o_result
+                );
+            ELSIF p_to_status = 'delivered' THEN
+                -- The courier took the cash at the door.
+                FOR v_payment IN
+                    SELECT
+                        p.id,
+                        p.amount,
+                        p.currency
+                    FROM store.payments AS p
+                    WHERE p.order_id = p_order_id
+                        AND p.status = 'pending_collection'
+                LOOP
+                    CALL store.settle_capture(
+                        p_payment_id => v_payment.id,
+                        p_provider_payment_id => 'cod-' || v_payment.id,
+                        p_amount => v_payment.amount,
+                        p_currency => v_payment.currency,
+                        p_context => p_context,
+                        p_own_tx => FALSE,
+                        o_result => v_ignored
+                    );
+                    CALL store.record_order_step(
+                        p_order_id => p_order_id,
+                        p_actor_id => p_staff_id,
+                        p_actor_kind => 'staff',
+                        p_event => 'order.cash_collected',
+                        p_to_status => NULL,
+                        p_detail => pg_catalog.jsonb_build_object('amount', v_payment.amount),
+                        p_context => p_context,
+                        p_own_tx => FALSE,
+                        o_result => o_result
+                    );
+                END LOOP;
+            END IF;
+
+            IF p_idempotency_key IS NOT NULL THEN
+                CALL store.store_idempotent_result(
+                    p_principal => p_staff_id::text,
+                    p_operation => 'update_order_status',
+                    p_idempotency_key => p_idempotency_key,
+                    p_request_hash => p_request_hash,
+                    p_result => o_result,
+                    p_own_tx => FALSE,
+                    o_result => v_ignored
+                );
+            END IF;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        IF p_own_tx THEN
+            ROLLBACK;
+        END IF;
+        RAISE;
+    END;
+    IF p_own_tx THEN
+        COMMIT;
+    END IF;
+END;
+$procedure$;
+
+COMMENT ON PROCEDURE store.update_order_status IS
+'Take an order one step on its way to the shopper, or note that it came back.';
+REVOKE ALL ON PROCEDURE store.update_order_status FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE store.update_order_status TO kirana_writer, kirana_command;
