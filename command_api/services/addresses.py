@@ -31,7 +31,8 @@ def _owner(user_id: UUID) -> CTE:
 async def _one(state: CommandState, statement: Executable) -> dict[str, Any] | None:
     async with state.engine.connect() as connection:
         row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    # column names are a subclass of str, which orjson takes for no key
+    return None if row is None else {str(name): value for name, value in row.items()}
 
 
 def _document(row: dict[str, Any] | None) -> dict[str, Any]:

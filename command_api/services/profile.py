@@ -34,9 +34,9 @@ async def change_profile(state: CommandState, user_id: UUID, version: int, chang
         .returning(*COLUMNS)
     )
     async with state.engine.connect() as connection:
-        changed = (await connection.execute(statement)).one_or_none()
+        changed = (await connection.execute(statement)).mappings().one_or_none()
         if changed is not None:
-            return dict(changed._mapping)  # noqa: SLF001 — SQLAlchemy's public name for it
+            return {str(name): value for name, value in changed.items()}
         found = (await connection.execute(select(User.status, User.version).where(User.id == user_id))).one_or_none()
     if found is None:
         raise Refused("user_not_found")
