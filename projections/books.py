@@ -1,0 +1,145 @@
+"""The projector's books: which version is live, how far each shard is, who leads, what was parked."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from projections.definition import Projection
+
+Connection = psycopg.AsyncConnection[Any]
+
+# The settings that make rows the same whoever computes them; a lost commit only means that a batch is done again.
+SESSION = (
+    "SET timezone = 'UTC'; SET bytea_output = 'hex'; SET synchronous_commit = off; SET jit = off;"
+    " SET search_path = public"
+)
+
+
+class LostLead(Exception):
+    """Somebody else moved the checkpoint, or another version went live: nothing of the batch was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a projection writes to now."""
+
+    version: int
+    previous: int | None
+    shards: int
+    shape: str
+
+
+async def connect(dsn: str, name: str) -> Connection:
+    """An autocommit connection of the projector's, named for pg_stat_activity."""
+    connection: Connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, application_name=name[:63])
+    await connection.execute(SESSION)
+    return connection
+
+
+Values = Sequence[Any] | Mapping[str, Any] | None
+
+
+async def fetch_one(connection: Connection, query: str, values: Values = None) -> tuple[Any, ...] | None:
+    """The first row of a statement."""
+    cursor = await connection.execute(query, values)
+    row: tuple[Any, ...] | None = await cursor.fetchone()
+    return row
+
+
+async def live_version(connection: Connection, projection: Projection) -> Live:
+    """The registry's word on a projection; one that was added after the migration is not there until it is rebuilt."""
+    row = await fetch_one(
+        connection,
+        "SELECT p.live_version, p.previous_version, p.shards, v.shape FROM read.projections p"
+        " JOIN read.projection_versions v ON v.projection = p.name AND v.version = p.live_version WHERE p.name = %s",
+        (projection.name,),
+    )
+    if row is None:
+        raise LookupError(f"projection {projection.name} is not registered: run `kirana migrate`")
+    return Live(*row)
+
+
+async def checkpoint(connection: Connection, projection: Projection, shard: int, generation: int) -> int:
+    """The position a shard is at; its row is made where it lacks, at the beginning of the outbox."""
+    await connection.execute(
+        "INSERT INTO read.projection_checkpoints (projection, shard, generation, position) VALUES (%s, %s, %s, 0)"
+        " ON CONFLICT DO NOTHING",
+        (projection.name, shard, generation),
+    )
+    row = await fetch_one(
+        connection,
+        "SELECT position FROM read.projection_checkpoints WHERE projection = %s AND shard = %s AND generation = %s",
+        (projection.name, shard, generation),
+    )
+    if row is None:
+        raise LostLead(f"{projection.name}/{shard}: another version went live")
+    position: int = row[0]
+    return position
+
+
+async def move_checkpoint(
+    connection: Connection,
+    projection: Projection,
+    shard: int,
+    generation: int,
+    *,
+    before: int,
+    after: int,
+    changes: int,
+) -> None:
+    """Compare and set, in the caller's transaction. Raises LostLead when the checkpoint is not where it was read."""
+    cursor = await connection.execute(
+        "UPDATE read.projection_checkpoints SET position = %s, changes = changes + %s, updated_at = now()"
+        " WHERE projection = %s AND shard = %s AND generation = %s AND position = %s",
+        (after, changes, projection.name, shard, generation, before),
+    )
+    if cursor.rowcount != 1:
+        raise LostLead(f"{projection.name}/{shard}: the checkpoint is no longer at {before}")
+
+
+async def try_lead(connection: Connection, what: str, number: int = 0) -> bool:
+    """Take the advisory lock that makes this session the leader of ``what``; it ends with the session."""
+    row = await fetch_one(connection, "SELECT pg_try_advisory_lock(hashtext(%s), %s)", (f"kirana {what}", number))
+    return bool(row and row[0])
+
+
+async def stop_leading(connection: Connection, what: str, number: int = 0) -> None:
+    """Give the lock back."""
+    await connection.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", (f"kirana {what}", number))
+
+
+async def leader_of(connection: Connection, what: str, number: int = 0) -> str | None:
+    """Who holds the lock: the application name, process id and age of its session; None when nobody does."""
+    row = await fetch_one(
+        connection,
+        "SELECT a.application_name, a.pid, date_trunc('second', clock_timestamp() - a.backend_start)::text"
+        " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.objid = %s"
+        " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        (number, f"kirana {what}"),
+    )
+    return None if row is None else f"{row[0]} (backend {row[1]}, for {row[2]})"
+
+
+def shard_of(key: UUID, shards: int) -> int:
+    """The shard a view key belongs to: its last 32 bits, which are random in a UUIDv7."""
+    return (key.int & 0xFFFFFFFF) % shards
+
+
+def in_shard(column: str) -> str:
+    """The same in SQL, with ``%(shard)s`` and ``%(shards)s``."""
+    return f"mod(('x' || right({column}::text, 8))::bit(32)::bigint, %(shards)s) = %(shard)s"
+
+
+async def pause(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, at most that long; whether it came."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

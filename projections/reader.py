@@ -1,0 +1,150 @@
+"""Reading the outbox without losing a row and without turning an aggregate's events around.
+
+Positions are handed out in order and committed out of order: a transaction that took position 7 may commit after the
+one that took 8. So a row that is missing is either still to come or never will (its transaction rolled back), and
+only the end of that transaction tells which.
+
+The rule. The contiguous run after the cursor is taken at once. Where a position is missing, the largest position that
+is visible becomes the *candidate*; then, in a later statement, the transactions that hold ``RowExclusiveLock`` on
+the outbox are noted. An INSERT takes that lock before its position and keeps it until its transaction has ended, so
+whoever took a position below the candidate is among them or has ended. When the last of them has ended, every
+position up to the candidate is decided, and one more statement reads them all.
+
+Writers pay nothing for it, and only a gap makes the reader wait, for no longer than the transactions that were open
+when it was seen.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+PAGE_ROWS = 2000
+DRAIN_POLL_SECONDS = 0.005
+
+Connection = psycopg.AsyncConnection[Any]
+
+_PAGE = """
+SELECT position, topic, view_key, aggregate_type, aggregate_id, aggregate_version, created_at
+FROM store.outbox
+WHERE position > %(after)s AND position <= %(until)s
+ORDER BY position
+LIMIT %(limit)s
+"""
+_LOCK_HOLDERS = """
+SELECT DISTINCT l.virtualtransaction
+FROM pg_catalog.pg_locks l
+WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+  AND l.relation IN (
+      SELECT 'store.outbox'::regclass::oid
+      UNION ALL
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = 'store.outbox'::regclass
+  )
+"""
+NO_END = 2**63 - 1
+
+
+class Event(NamedTuple):
+    """One row of the outbox; ``view_key`` is the view row it touches, ``aggregate_*`` what changed."""
+
+    position: int
+    topic: str
+    view_key: UUID
+    aggregate_type: str
+    aggregate_id: UUID
+    aggregate_version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in order, the position that everything up to is decided, and whether an open transaction is waited for."""
+
+    events: list[Event]
+    position: int
+    waiting: bool = False
+
+
+@dataclass(slots=True)
+class _Gap:
+    candidate: int
+    holders: set[str] = field(default_factory=set)
+
+
+class OutboxReader:
+    """A cursor over the outbox. The connection is in autocommit: each statement has a snapshot of its own."""
+
+    def __init__(self, connection: Connection, position: int, page_rows: int = PAGE_ROWS) -> None:
+        self._connection = connection
+        self._page_rows = page_rows
+        self._gap: _Gap | None = None
+        self.position = position
+
+    async def read(self) -> Page:
+        """What can be taken now. Does not move the cursor: ``advance`` does, once the page is applied."""
+        rows = await self._page(NO_END)
+        if not rows:
+            return Page([], self.position)
+        run = self._contiguous(rows)
+        if len(run) == len(rows):
+            return Page(run, run[-1].position)
+        if self._gap is None or self._gap.candidate <= (run[-1].position if run else self.position):
+            self._gap = _Gap(rows[-1].position, await self.holders())
+        if run:
+            return Page(run, run[-1].position)
+        return await self._across(self._gap)
+
+    def advance(self, position: int) -> None:
+        """Everything up to ``position`` is applied."""
+        self.position = position
+        if self._gap is not None and self._gap.candidate <= position:
+            self._gap = None
+
+    async def holders(self) -> set[str]:
+        """The transactions (virtual ids) that may have taken a position and have not ended."""
+        return await lock_holders(self._connection)
+
+    async def _across(self, gap: _Gap) -> Page:
+        if gap.holders:
+            gap.holders &= await self.holders()
+        if gap.holders:
+            return Page([], self.position, waiting=True)
+        rows = await self._page(gap.candidate)
+        return Page(rows, rows[-1].position if len(rows) == self._page_rows else gap.candidate)
+
+    def _contiguous(self, rows: list[Event]) -> list[Event]:
+        for index, row in enumerate(rows):
+            if row.position != self.position + 1 + index:
+                return rows[:index]
+        return rows
+
+    async def _page(self, until: int) -> list[Event]:
+        values = {"after": self.position, "until": until, "limit": self._page_rows}
+        cursor = await self._connection.execute(_PAGE, values)
+        return [Event(*row) for row in await cursor.fetchall()]
+
+
+async def lock_holders(connection: Connection) -> set[str]:
+    """The open transactions that write, or are about to write, to the outbox."""
+    cursor = await connection.execute(_LOCK_HOLDERS)
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def safe_position(connection: Connection) -> int:
+    """A position up to which everything is decided; waits for the writers of this moment, in autocommit.
+
+    A snapshot taken after this call sees all that was committed up to that position.
+    """
+    cursor = await connection.execute("SELECT COALESCE(max(position), 0) FROM store.outbox")
+    row = await cursor.fetchone()
+    assert row is not None
+    candidate: int = row[0]
+    remaining = await lock_holders(connection)
+    while remaining:
+        await asyncio.sleep(DRAIN_POLL_SECONDS)
+        remaining &= await lock_holders(connection)
+    return candidate
