@@ -80,9 +80,7 @@ BEGIN
         ORDER BY i.bucket
         FOR UPDATE;
 
-        SELECT
-            pg_catalog.sum(i.on_hand) + p_quantity AS on_hand,
-            pg_catalog.sum(i.reserved) AS reserved
+        SELECT pg_catalog.sum(i.on_hand) + p_quantity AS on_hand, pg_catalog.sum(i.reserved) AS reserved
         INTO v_after
         FROM store.inventory AS i
         WHERE i.variant_id = v_variant.id
