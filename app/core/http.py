@@ -178,7 +178,8 @@ class KiranaHeaders:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.match(given) else _new_request_id()
-        scope.setdefault("state", {})["request_id"] = request_id
+        # a state of this request's own: some servers hand the lifespan's to every request
+        state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
 
         head = scope["method"] == "HEAD"
         if head:
@@ -191,7 +192,7 @@ class KiranaHeaders:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 sent[REQUEST_ID_HEADER] = request_id
-                for name, value in scope["state"].get("response_headers", {}).items():
+                for name, value in state.get("response_headers", {}).items():
                     sent[name] = value
                 for name, value in SECURITY_HEADERS:
                     sent.setdefault(name, value)
