@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     owner_database_url: SecretStr | None = None
     command_database_url: SecretStr | None = None
     query_database_url: SecretStr | None = None
+    # where query_database_url is a replica: the primary, as kirana_query, for what must be read as it is now
+    query_primary_database_url: SecretStr | None = None
     projector_database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
 
@@ -145,7 +147,9 @@ class Settings(BaseSettings):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(network)) for network in value)
 
-    @field_validator(*(f"{name}database_url" for name in ("", "owner_", "command_", "query_", "projector_")))
+    @field_validator(
+        *(f"{name}database_url" for name in ("", "owner_", "command_", "query_", "query_primary_", "projector_"))
+    )
     @classmethod
     def _postgres_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -216,6 +220,13 @@ class Settings(BaseSettings):
         else:
             url = self._embedded_url(role)
         return _with_parameters(url, {"options": " ".join(options), "application_name": f"kirana-{role}"})
+
+    def query_primary_dsn(self) -> str | None:
+        """The primary for kirana_query where its other URL is a replica's; None where there is one database."""
+        if self.query_primary_database_url is None:
+            return None
+        parameters = {"options": self._timeouts("query").options(), "application_name": "kirana-query"}
+        return _with_parameters(self.query_primary_database_url.get_secret_value(), parameters)
 
     def sqlalchemy_url(self, role: Role) -> str:
         """The same as :meth:`dsn`, for SQLAlchemy's psycopg dialect."""

@@ -33,11 +33,13 @@ def _conninfo(settings: Settings, role: Role) -> Callable[[], str]:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, role: Role, size: int) -> AsyncIterator[Pool]:
+async def _opened(
+    settings: Settings, role: Role, size: int, conninfo: Callable[[], str] | None = None
+) -> AsyncIterator[Pool]:
     """A bounded pool of autocommit connections: a procedure commits by itself, and a SELECT needs no transaction."""
     kwargs: dict[str, Any] = {"autocommit": True, "prepare_threshold": PREPARE_AFTER}
     pool: Pool = AsyncConnectionPool(
-        _conninfo(settings, role),
+        conninfo or _conninfo(settings, role),
         kwargs=kwargs,
         name=f"kirana-{role}",
         min_size=min(2, size),
@@ -65,6 +67,20 @@ async def command_pool(settings: Settings) -> AsyncIterator[CommandPool]:
 async def query_pool(settings: Settings) -> AsyncIterator[QueryPool]:
     """The query API's pool, as ``kirana_query``, on a replica when ``KIRANA_QUERY_DATABASE_URL`` says so."""
     async with _opened(settings, "query", settings.query_pool_size) as pool:
+        yield QueryPool(pool)
+
+
+@asynccontextmanager
+async def primary_pool(settings: Settings, views: QueryPool) -> AsyncIterator[QueryPool]:
+    """Where ``kirana_query`` reads what must be as it is now: the primary, or the views' pool if that is no replica.
+
+    Carts, profiles and orders that no view has yet are read here.
+    """
+    url = settings.query_primary_dsn()
+    if url is None:
+        yield views
+        return
+    async with _opened(settings, "query", settings.query_pool_size, lambda: url) as pool:
         yield QueryPool(pool)
 
 
