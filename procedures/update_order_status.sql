@@ -84,6 +84,28 @@ BEGIN
                     DETAIL = pg_catalog.jsonb_build_object('version', v_version)::text;
             END IF;
 
+            -- The courier took the cash at the door. If the step is not allowed after all, this is undone with it.
+            SELECT
+                p.id,
+                p.amount,
+                p.currency
+            INTO v_payment
+            FROM store.payments AS p
+            WHERE p.order_id = p_order_id
+                AND p.status = 'pending_collection'
+                AND p_to_status = 'delivered';
+            IF FOUND THEN
+                CALL store.settle_capture(
+                    p_payment_id => v_payment.id,
+                    p_provider_payment_id => 'cod-' || v_payment.id,
+                    p_amount => v_payment.amount,
+                    p_currency => v_payment.currency,
+                    p_context => p_context,
+                    p_own_tx => FALSE,
+                    o_result => v_ignored
+                );
+            END IF;
+
             CALL store.record_order_step(
                 p_order_id => p_order_id,
                 p_actor_id => p_staff_id,
@@ -110,38 +132,6 @@ BEGIN
                     p_own_tx => FALSE,
                     o_result => o_result
                 );
-            ELSIF p_to_status = 'delivered' THEN
-                -- The courier took the cash at the door.
-                FOR v_payment IN
-                    SELECT
-                        p.id,
-                        p.amount,
-                        p.currency
-                    FROM store.payments AS p
-                    WHERE p.order_id = p_order_id
-                        AND p.status = 'pending_collection'
-                LOOP
-                    CALL store.settle_capture(
-                        p_payment_id => v_payment.id,
-                        p_provider_payment_id => 'cod-' || v_payment.id,
-                        p_amount => v_payment.amount,
-                        p_currency => v_payment.currency,
-                        p_context => p_context,
-                        p_own_tx => FALSE,
-                        o_result => v_ignored
-                    );
-                    CALL store.record_order_step(
-                        p_order_id => p_order_id,
-                        p_actor_id => p_staff_id,
-                        p_actor_kind => 'staff',
-                        p_event => 'order.cash_collected',
-                        p_to_status => NULL,
-                        p_detail => pg_catalog.jsonb_build_object('amount', v_payment.amount),
-                        p_context => p_context,
-                        p_own_tx => FALSE,
-                        o_result => o_result
-                    );
-                END LOOP;
             END IF;
 
             IF p_idempotency_key IS NOT NULL THEN

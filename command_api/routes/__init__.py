@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter
 
-from command_api.routes import auth, me
+from command_api.routes import auth, inventory, me, orders
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     me.router,
+    orders.router,
+    inventory.router,
 )
