@@ -97,6 +97,11 @@ BEGIN
                 v_now + pg_catalog.make_interval(secs => v_seconds)
             );
 
+            -- Used tokens are kept as traps for as long as they could be taken for good ones, and no longer.
+            DELETE FROM store.refresh_tokens AS t
+            WHERE t.session_id = v_session.id
+                AND t.expires_at <= v_now;
+
             UPDATE store.sessions AS s
             SET last_used_at = v_now,
                 expires_at = v_now + pg_catalog.make_interval(secs => v_seconds),

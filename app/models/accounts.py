@@ -83,6 +83,7 @@ class Session(Base):
         one_of("status", ("active", "revoked")),
         one_of("revoked_reason", ("logout", "logout_all", "refresh_reuse", "blocked", "erased")),
         CheckConstraint("(status = 'revoked') = (revoked_reason IS NOT NULL)", name="revoked_has_reason"),
+        Index("ix_sessions_expires", "expires_at"),
     )
 
 
@@ -92,12 +93,15 @@ class RefreshToken(Base):
     __tablename__ = "refresh_tokens"
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     expires_at: Mapped[Instant]
     used_at: Mapped[MaybeInstant]
     created_at: Mapped[CreatedAt]
 
-    __table_args__ = (CheckConstraint("octet_length(token_hash) = 32", name="token_hash_sha256"),)
+    __table_args__ = (
+        CheckConstraint("octet_length(token_hash) = 32", name="token_hash_sha256"),
+        Index("ix_refresh_tokens_session_expires", "session_id", "expires_at"),
+    )
 
 
 class Address(Base):

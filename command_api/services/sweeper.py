@@ -30,6 +30,7 @@ class Chore:
 CHORES = (
     Chore("expire_orders", lambda result: int(result["expired"])),
     Chore("apply_due_prices", lambda result: int(result["applied"])),
+    Chore("purge_expired_records", lambda result: int(result["purged"])),
 )
 
 

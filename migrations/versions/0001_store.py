@@ -170,11 +170,7 @@ def upgrade() -> None:
         schema="store",
     )
     op.create_index(
-        "ix_otp_verifications_phone_created",
-        "otp_verifications",
-        ["phone", "created_at"],
-        unique=False,
-        schema="store",
+        "ix_otp_verifications_phone_created", "otp_verifications", ["phone", "created_at"], unique=False, schema="store"
     )
     op.create_index(
         "uq_otp_verifications_pending",
@@ -409,10 +405,7 @@ def upgrade() -> None:
         sa.Column("product_type", sa.Text(), nullable=True),
         sa.Column("tags", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column(
-            "attributes",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
+            "attributes", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
         sa.Column("options", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("seo_title", sa.Text(), nullable=True),
@@ -467,6 +460,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
         schema="store",
     )
+    op.create_index("ix_sessions_expires", "sessions", ["expires_at"], unique=False, schema="store")
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False, schema="store")
     op.create_table(
         "staff_actions",
@@ -487,11 +481,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_staff_actions_staff_id"), "staff_actions", ["staff_id"], unique=False, schema="store")
     op.create_index(
-        "ix_staff_actions_subject",
-        "staff_actions",
-        ["subject_type", "subject_id"],
-        unique=False,
-        schema="store",
+        "ix_staff_actions_subject", "staff_actions", ["subject_type", "subject_id"], unique=False, schema="store"
     )
     op.create_table(
         "staff_members",
@@ -543,10 +533,7 @@ def upgrade() -> None:
             ["category_id"], ["store.categories.id"], name=op.f("fk_coupon_targets_category_id_categories")
         ),
         sa.ForeignKeyConstraint(
-            ["coupon_id"],
-            ["store.coupons.id"],
-            name=op.f("fk_coupon_targets_coupon_id_coupons"),
-            ondelete="CASCADE",
+            ["coupon_id"], ["store.coupons.id"], name=op.f("fk_coupon_targets_coupon_id_coupons"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["product_id"], ["store.products.id"], name=op.f("fk_coupon_targets_product_id_products")
@@ -572,10 +559,7 @@ def upgrade() -> None:
         "orders",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
         sa.Column(
-            "number",
-            sa.Text(),
-            server_default=sa.text("'KR' || nextval('store.order_number_seq')"),
-            nullable=False,
+            "number", sa.Text(), server_default=sa.text("'KR' || nextval('store.order_number_seq')"), nullable=False
         ),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("cart_id", sa.Uuid(), nullable=False),
@@ -606,8 +590,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "attention IN ('amount_mismatch', 'paid_after_hold', 'overpaid')",
-            name=op.f("ck_orders_attention_known"),
+            "attention IN ('amount_mismatch', 'paid_after_hold', 'overpaid')", name=op.f("ck_orders_attention_known")
         ),
         sa.CheckConstraint("payment_method IN ('prepaid', 'cod')", name=op.f("ck_orders_payment_method_known")),
         sa.CheckConstraint(
@@ -615,8 +598,7 @@ def upgrade() -> None:
             name=op.f("ck_orders_payment_status_known"),
         ),
         sa.CheckConstraint(
-            "status <> 'pending_payment' OR hold_expires_at IS NOT NULL",
-            name=op.f("ck_orders_pending_has_expiry"),
+            "status <> 'pending_payment' OR hold_expires_at IS NOT NULL", name=op.f("ck_orders_pending_has_expiry")
         ),
         sa.CheckConstraint(
             "status IN ('pending_payment', 'confirmed', 'processing', 'packed', 'shipped', 'out_for_delivery', 'delivered', 'returned_to_origin', 'returned', 'cancelled', 'expired')",
@@ -630,8 +612,7 @@ def upgrade() -> None:
         sa.CheckConstraint("grand_total >= 0", name=op.f("ck_orders_grand_total_not_negative")),
         sa.CheckConstraint("refund_pending_total >= 0", name=op.f("ck_orders_refund_pending_total_not_negative")),
         sa.CheckConstraint(
-            "refunded_total + refund_pending_total <= captured_total",
-            name=op.f("ck_orders_refunds_within_captured"),
+            "refunded_total + refund_pending_total <= captured_total", name=op.f("ck_orders_refunds_within_captured")
         ),
         sa.CheckConstraint("refunded_total >= 0", name=op.f("ck_orders_refunded_total_not_negative")),
         sa.CheckConstraint("shipping_tax >= 0", name=op.f("ck_orders_shipping_tax_not_negative")),
@@ -727,27 +708,17 @@ def upgrade() -> None:
             ["product_id"], ["store.products.id"], name=op.f("fk_product_variants_product_id_products")
         ),
         sa.ForeignKeyConstraint(
-            ["tax_class_code"],
-            ["store.tax_classes.code"],
-            name=op.f("fk_product_variants_tax_class_code_tax_classes"),
+            ["tax_class_code"], ["store.tax_classes.code"], name=op.f("fk_product_variants_tax_class_code_tax_classes")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product_variants")),
         sa.UniqueConstraint("sku", name=op.f("uq_product_variants_sku")),
         schema="store",
     )
     op.create_index(
-        op.f("ix_product_variants_product_id"),
-        "product_variants",
-        ["product_id"],
-        unique=False,
-        schema="store",
+        op.f("ix_product_variants_product_id"), "product_variants", ["product_id"], unique=False, schema="store"
     )
     op.create_index(
-        op.f("ix_product_variants_tax_class_code"),
-        "product_variants",
-        ["tax_class_code"],
-        unique=False,
-        schema="store",
+        op.f("ix_product_variants_tax_class_code"), "product_variants", ["tax_class_code"], unique=False, schema="store"
     )
     op.create_table(
         "refresh_tokens",
@@ -767,7 +738,11 @@ def upgrade() -> None:
         schema="store",
     )
     op.create_index(
-        op.f("ix_refresh_tokens_session_id"), "refresh_tokens", ["session_id"], unique=False, schema="store"
+        "ix_refresh_tokens_session_expires",
+        "refresh_tokens",
+        ["session_id", "expires_at"],
+        unique=False,
+        schema="store",
     )
     op.create_table(
         "wishlists",
@@ -802,8 +777,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("available_quantity >= 0", name=op.f("ck_cart_items_available_quantity_not_negative")),
         sa.CheckConstraint(
-            "discount_amount BETWEEN 0 AND unit_price * quantity",
-            name=op.f("ck_cart_items_discount_within_line"),
+            "discount_amount BETWEEN 0 AND unit_price * quantity", name=op.f("ck_cart_items_discount_within_line")
         ),
         sa.CheckConstraint("previous_unit_price > 0", name=op.f("ck_cart_items_previous_price_positive")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_cart_items_quantity_positive")),
@@ -812,9 +786,7 @@ def upgrade() -> None:
             ["cart_id"], ["store.carts.id"], name=op.f("fk_cart_items_cart_id_carts"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
-            ["variant_id"],
-            ["store.product_variants.id"],
-            name=op.f("fk_cart_items_variant_id_product_variants"),
+            ["variant_id"], ["store.product_variants.id"], name=op.f("fk_cart_items_variant_id_product_variants")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cart_items")),
         sa.UniqueConstraint("cart_id", "variant_id", name=op.f("uq_cart_items_cart_id_variant_id")),
@@ -866,9 +838,7 @@ def upgrade() -> None:
         sa.CheckConstraint("on_hand >= 0", name=op.f("ck_inventory_on_hand_not_negative")),
         sa.CheckConstraint("reserved BETWEEN 0 AND on_hand", name=op.f("ck_inventory_reserved_within_on_hand")),
         sa.ForeignKeyConstraint(
-            ["variant_id"],
-            ["store.product_variants.id"],
-            name=op.f("fk_inventory_variant_id_product_variants"),
+            ["variant_id"], ["store.product_variants.id"], name=op.f("fk_inventory_variant_id_product_variants")
         ),
         sa.ForeignKeyConstraint(
             ["warehouse_id"], ["store.warehouses.id"], name=op.f("fk_inventory_warehouse_id_warehouses")
@@ -890,8 +860,7 @@ def upgrade() -> None:
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "actor_kind IN ('customer', 'staff', 'system', 'gateway')",
-            name=op.f("ck_order_events_actor_kind_known"),
+            "actor_kind IN ('customer', 'staff', 'system', 'gateway')", name=op.f("ck_order_events_actor_kind_known")
         ),
         sa.CheckConstraint(
             "from_status IN ('pending_payment', 'confirmed', 'processing', 'packed', 'shipped', 'out_for_delivery', 'delivered', 'returned_to_origin', 'returned', 'cancelled', 'expired')",
@@ -934,8 +903,7 @@ def upgrade() -> None:
         sa.Column("refunded_amount", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("restocked_quantity", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
-            "cgst_amount + sgst_amount + igst_amount = tax_amount",
-            name=op.f("ck_order_items_tax_split_adds_up"),
+            "cgst_amount + sgst_amount + igst_amount = tax_amount", name=op.f("ck_order_items_tax_split_adds_up")
         ),
         sa.CheckConstraint("cgst_amount >= 0", name=op.f("ck_order_items_cgst_amount_not_negative")),
         sa.CheckConstraint(
@@ -961,9 +929,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["store.orders.id"], name=op.f("fk_order_items_order_id_orders")),
         sa.ForeignKeyConstraint(["product_id"], ["store.products.id"], name=op.f("fk_order_items_product_id_products")),
         sa.ForeignKeyConstraint(
-            ["variant_id"],
-            ["store.product_variants.id"],
-            name=op.f("fk_order_items_variant_id_product_variants"),
+            ["variant_id"], ["store.product_variants.id"], name=op.f("fk_order_items_variant_id_product_variants")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_items")),
         sa.UniqueConstraint("order_id", "line_no", name=op.f("uq_order_items_order_id_line_no")),
@@ -1035,9 +1001,7 @@ def upgrade() -> None:
         sa.CheckConstraint("price > 0 AND mrp >= price", name=op.f("ck_price_changes_amounts_in_range")),
         sa.ForeignKeyConstraint(["changed_by"], ["store.users.id"], name=op.f("fk_price_changes_changed_by_users")),
         sa.ForeignKeyConstraint(
-            ["variant_id"],
-            ["store.product_variants.id"],
-            name=op.f("fk_price_changes_variant_id_product_variants"),
+            ["variant_id"], ["store.product_variants.id"], name=op.f("fk_price_changes_variant_id_product_variants")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_price_changes")),
         schema="store",
@@ -1066,9 +1030,7 @@ def upgrade() -> None:
             ["product_id"], ["store.products.id"], name=op.f("fk_product_images_product_id_products")
         ),
         sa.ForeignKeyConstraint(
-            ["variant_id"],
-            ["store.product_variants.id"],
-            name=op.f("fk_product_images_variant_id_product_variants"),
+            ["variant_id"], ["store.product_variants.id"], name=op.f("fk_product_images_variant_id_product_variants")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product_images")),
         sa.UniqueConstraint("product_id", "position", name=op.f("uq_product_images_product_id_position")),
@@ -1092,8 +1054,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(status = 'held') = (closed_at IS NULL)",
-            name=op.f("ck_inventory_reservations_closed_when_not_held"),
+            "(status = 'held') = (closed_at IS NULL)", name=op.f("ck_inventory_reservations_closed_when_not_held")
         ),
         sa.CheckConstraint(
             "status = 'consumed' OR restored_quantity = 0",
@@ -1104,8 +1065,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_inventory_reservations_quantity_positive")),
         sa.CheckConstraint(
-            "restored_quantity BETWEEN 0 AND quantity",
-            name=op.f("ck_inventory_reservations_restored_within_quantity"),
+            "restored_quantity BETWEEN 0 AND quantity", name=op.f("ck_inventory_reservations_restored_within_quantity")
         ),
         sa.ForeignKeyConstraint(
             ["order_id"], ["store.orders.id"], name=op.f("fk_inventory_reservations_order_id_orders")
@@ -1132,11 +1092,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'held'"),
     )
     op.create_index(
-        op.f("ix_inventory_reservations_order_id"),
-        "inventory_reservations",
-        ["order_id"],
-        unique=False,
-        schema="store",
+        op.f("ix_inventory_reservations_order_id"), "inventory_reservations", ["order_id"], unique=False, schema="store"
     )
     op.create_index(
         op.f("ix_inventory_reservations_order_item_id"),
@@ -1184,8 +1140,7 @@ def upgrade() -> None:
             name=op.f("ck_refunds_kind_known"),
         ),
         sa.CheckConstraint(
-            "status IN ('initiated', 'submitted', 'succeeded', 'failed')",
-            name=op.f("ck_refunds_status_known"),
+            "status IN ('initiated', 'submitted', 'succeeded', 'failed')", name=op.f("ck_refunds_status_known")
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_refunds_amount_positive")),
         sa.CheckConstraint("shipping_amount BETWEEN 0 AND amount", name=op.f("ck_refunds_shipping_within_amount")),
@@ -1293,13 +1248,10 @@ def upgrade() -> None:
         sa.CheckConstraint("quantity > 0", name=op.f("ck_refund_items_quantity_positive")),
         sa.CheckConstraint("restock OR restocked_quantity = 0", name=op.f("ck_refund_items_restock_was_chosen")),
         sa.CheckConstraint(
-            "restocked_quantity BETWEEN 0 AND quantity",
-            name=op.f("ck_refund_items_restocked_within_quantity"),
+            "restocked_quantity BETWEEN 0 AND quantity", name=op.f("ck_refund_items_restocked_within_quantity")
         ),
         sa.ForeignKeyConstraint(
-            ["order_item_id"],
-            ["store.order_items.id"],
-            name=op.f("fk_refund_items_order_item_id_order_items"),
+            ["order_item_id"], ["store.order_items.id"], name=op.f("fk_refund_items_order_item_id_order_items")
         ),
         sa.ForeignKeyConstraint(["refund_id"], ["store.refunds.id"], name=op.f("fk_refund_items_refund_id_refunds")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refund_items")),
@@ -1391,10 +1343,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_money_movements_order_id"), table_name="money_movements", schema="store")
     op.drop_table("money_movements", schema="store")
     op.drop_index(
-        "ix_refunds_to_submit",
-        table_name="refunds",
-        schema="store",
-        postgresql_where=sa.text("status = 'initiated'"),
+        "ix_refunds_to_submit", table_name="refunds", schema="store", postgresql_where=sa.text("status = 'initiated'")
     )
     op.drop_index(op.f("ix_refunds_requested_by"), table_name="refunds", schema="store")
     op.drop_index(op.f("ix_refunds_payment_id"), table_name="refunds", schema="store")
@@ -1456,7 +1405,7 @@ def downgrade() -> None:
     op.drop_table("cart_items", schema="store")
     op.drop_index(op.f("ix_wishlists_product_id"), table_name="wishlists", schema="store")
     op.drop_table("wishlists", schema="store")
-    op.drop_index(op.f("ix_refresh_tokens_session_id"), table_name="refresh_tokens", schema="store")
+    op.drop_index("ix_refresh_tokens_session_expires", table_name="refresh_tokens", schema="store")
     op.drop_table("refresh_tokens", schema="store")
     op.drop_index(op.f("ix_product_variants_tax_class_code"), table_name="product_variants", schema="store")
     op.drop_index(op.f("ix_product_variants_product_id"), table_name="product_variants", schema="store")
@@ -1477,18 +1426,12 @@ def downgrade() -> None:
     )
     op.drop_index("ix_orders_user_created", table_name="orders", schema="store")
     op.drop_index(
-        "ix_orders_due",
-        table_name="orders",
-        schema="store",
-        postgresql_where=sa.text("status = 'pending_payment'"),
+        "ix_orders_due", table_name="orders", schema="store", postgresql_where=sa.text("status = 'pending_payment'")
     )
     op.drop_index(op.f("ix_orders_cart_id"), table_name="orders", schema="store")
     op.drop_table("orders", schema="store")
     op.drop_index(
-        "uq_coupon_targets_target",
-        table_name="coupon_targets",
-        schema="store",
-        postgresql_nulls_not_distinct=True,
+        "uq_coupon_targets_target", table_name="coupon_targets", schema="store", postgresql_nulls_not_distinct=True
     )
     op.drop_index(op.f("ix_coupon_targets_product_id"), table_name="coupon_targets", schema="store")
     op.drop_index(op.f("ix_coupon_targets_category_id"), table_name="coupon_targets", schema="store")
@@ -1501,6 +1444,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_staff_actions_staff_id"), table_name="staff_actions", schema="store")
     op.drop_table("staff_actions", schema="store")
     op.drop_index(op.f("ix_sessions_user_id"), table_name="sessions", schema="store")
+    op.drop_index("ix_sessions_expires", table_name="sessions", schema="store")
     op.drop_table("sessions", schema="store")
     op.drop_index(op.f("ix_products_category_id"), table_name="products", schema="store")
     op.drop_index(op.f("ix_products_brand_id"), table_name="products", schema="store")

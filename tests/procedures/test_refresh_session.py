@@ -114,3 +114,15 @@ def test_a_role_taken_away_is_gone_at_the_next_refresh(
     assert refresh(command, "1", "2")["role"] == "owner"
     owner.execute("UPDATE store.staff_members SET is_active = false")
     assert refresh(command, "2", "3")["role"] is None
+
+
+def test_expired_tokens_of_the_session_are_tidied_away(
+    command: psycopg.Connection[Any], owner: psycopg.Connection[Any]
+) -> None:
+    refresh(command, "1", "2")
+    owner.execute("UPDATE store.refresh_tokens SET expires_at = now() WHERE used_at IS NOT NULL")
+    refresh(command, "2", "3")
+    assert rows(owner, "SELECT token_hash, used_at IS NULL FROM store.refresh_tokens ORDER BY created_at") == [
+        (sha256("2"), False),
+        (sha256("3"), True),
+    ]
