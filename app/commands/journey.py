@@ -19,8 +19,8 @@ SKU=$(curl -s '{base}/v1/products?limit=1' | field '["items"][0]["sku"]')
 curl -s {base}/v1/cart/items -H "$AUTH" -H "Idempotency-Key: $(key)" -H 'Content-Type: application/json' \\
   -d "{{\\"sku\\": \\"$SKU\\", \\"quantity\\": 1}}"
 ADDRESS=$(curl -s {base}/v1/addresses -H "$AUTH" -H 'Content-Type: application/json' \\
-  -d '{{"full_name": "Asha Rao", "phone": "+919876543210", "line1": "12 MG Road", "city": "Bengaluru",
-       "state_code": "KA", "postal_code": "560001", "country": "IN"}}' | field '["id"]')
+  -d '{{"recipient_name": "Asha Rao", "phone": "+919876543210", "line1": "12 MG Road", "city": "Bengaluru",
+       "state_code": "KA", "pincode": "560001"}}' | field '["id"]')
 curl -s -X POST {base}/v1/cart/validate -H "$AUTH"
 ORDER=$(curl -s {base}/v1/checkout -H "$AUTH" -H "Idempotency-Key: $(key)" -H 'Content-Type: application/json' \\
   -d "{{\\"address_id\\": \\"$ADDRESS\\"}}" | field '["id"]')

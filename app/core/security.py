@@ -13,7 +13,8 @@ from typing import Annotated, Protocol
 from uuid import UUID
 
 import jwt
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from app.core.config import Settings
 from app.core.errors import Refused
@@ -23,6 +24,8 @@ ISSUER = "kirana"
 OTP_DIGITS = 6
 WEBHOOK_TOLERANCE_SECONDS = 300
 CLOCK_LEEWAY_SECONDS = 5
+# For the OpenAPI document only: what the header holds is read and judged by optional_principal.
+_BEARER = HTTPBearer(scheme_name="access token", bearerFormat="JWT", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,10 @@ async def optional_principal(request: Request) -> Principal | None:
     return principal
 
 
-async def current_principal(principal: Annotated[Principal | None, Depends(optional_principal)]) -> Principal:
+async def current_principal(
+    principal: Annotated[Principal | None, Depends(optional_principal)],
+    _documented: Annotated[object, Security(_BEARER)],
+) -> Principal:
     """The caller, or 401."""
     if principal is None:
         raise Refused("unauthenticated")
