@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.core.config import Settings, get_settings
 from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
+from app.core.observability import observe, observed
 from app.core.problems import install_problem_handlers
 
 API_VERSION = "1.0.0"
@@ -29,7 +30,7 @@ def new_application(
     app = FastAPI(
         title=title,
         version=API_VERSION,
-        lifespan=lifespan,
+        lifespan=observed(lifespan, settings, title.lower().replace(" ", "-")),
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -50,4 +51,5 @@ def new_application(
             expose_headers=list(EXPOSED_HEADERS),
         )
     app.add_middleware(KiranaHeaders, max_body_bytes=settings.max_body_bytes)
+    observe(app, settings)
     return app

@@ -1,7 +1,7 @@
 """Settings: one frozen object from ``KIRANA_…`` variables. Nothing is read at import, and no default secret works.
 
 Lists and maps are JSON (``KIRANA_CORS_ORIGINS='["https://shop.example"]'``); members of a group are joined by two
-underscores (``KIRANA_COMMAND_TIMEOUTS__LOCK=2``). docs/operations.md lists every variable.
+underscores (``KIRANA_COMMAND_TIMEOUTS__LOCK=2``). docs/settings.md lists every variable.
 """
 
 from collections.abc import Mapping
@@ -75,55 +75,106 @@ class Settings(BaseSettings):
     """All that can be set. Durations are seconds, sizes bytes, URLs those of libpq and redis-py."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KIRANA_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix="KIRANA_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     environment: Literal["development", "production"] = "development"
+    """`production` takes no generated secret, no embedded server, and sends codes over HTTP only."""
     data_dir: Path = Path(".kirana")
+    """Where the embedded servers and the generated secrets of a development machine are."""
 
     database_url: SecretStr | None = None
+    """PostgreSQL, for every role without a URL of its own: sessions start with SET ROLE. Unset: embedded."""
     owner_database_url: SecretStr | None = None
+    """The owner's: `kirana migrate`, `procedures install`, `doctor`. The APIs need not have it."""
     command_database_url: SecretStr | None = None
+    """Where the command API logs in, as `kirana_command`: the primary."""
     query_database_url: SecretStr | None = None
-    # where query_database_url is a replica: the primary, as kirana_query, for what must be read as it is now
+    """Where the query API logs in, as `kirana_query`: the primary or a replica."""
     query_primary_database_url: SecretStr | None = None
+    """The primary for the query API, where `query_database_url` is a replica."""
     projector_database_url: SecretStr | None = None
+    """Where the projector logs in, as `kirana_projector`: the primary."""
     redis_url: SecretStr | None = None
+    """Redis ≥ 6.2, Valkey or Redis Cluster. Unset: embedded."""
 
     host: str = "127.0.0.1"
+    """The address `kirana up` serves on."""
     port: int = Field(default=8000, ge=1, le=65535)
+    """`kirana up`: both APIs in one process."""
     command_port: int = Field(default=8001, ge=1, le=65535)
+    """`kirana up`: the command API."""
     query_port: int = Field(default=8002, ge=1, le=65535)
+    """`kirana up`: the query API."""
 
     command_pool_size: int = Field(default=16, ge=1)
+    """Connections of one command API process, at most."""
     query_pool_size: int = Field(default=16, ge=1)
+    """Connections of one query API process, at most (again as many to the primary, beside a replica)."""
     projector_pool_size: int = Field(default=4, ge=1)
+    """Connections of one projector, at most."""
     pool_max_waiting: int = Field(default=200, ge=1)
+    """Requests that may wait for a connection; the next is answered 503."""
     pool_timeout: float = Field(default=5.0, gt=0)
+    """Seconds a request waits for a connection."""
     command_timeouts: RoleTimeouts = RoleTimeouts()
+    """Time-outs of the command role's sessions."""
     query_timeouts: RoleTimeouts = RoleTimeouts(lock=1, statement=5, transaction=10, idle_in_transaction=10)
-    # a rebuild is one long statement, so the projector's statements have no end of their own
+    """Time-outs of the query role's sessions."""
     projector_timeouts: RoleTimeouts = RoleTimeouts(lock=5, statement=0, transaction=0, idle_in_transaction=60)
+    """Time-outs of the projector's sessions. A rebuild is one long statement: no end of its own."""
 
     jwt_secret: SecretStr | None = None
+    """Signs access tokens; at least 32 characters."""
     otp_pepper: SecretStr | None = None
+    """Keys the hashes of one-time passwords; at least 32 characters."""
     cursor_secret: SecretStr | None = None
+    """Signs page cursors, and keys the hash of client addresses in logs; at least 32 characters."""
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    """What each payment provider signs with, newest first: `{"sandbox": ["…"]}`."""
 
     access_token_seconds: int = Field(default=600, ge=1)
+    """How long an access token is good."""
     refresh_token_days: int = Field(default=30, ge=1)
+    """How long a session may rest."""
     otp_sender: Literal["console", "file", "http"] = "console"
+    """How codes reach phones; production must use `http`."""
     otp_http_url: str | None = None
+    """The SMS gateway that codes are posted to."""
     otp_http_token: SecretStr | None = None
-    # per address, of all commands but webhooks; 0 is no limit
+    """Its bearer token."""
     command_rate_limit: int = Field(default=6000, ge=0)
+    """Commands per address and window, webhooks aside; 0 is no limit."""
     command_rate_seconds: int = Field(default=60, ge=1)
+    """That window."""
 
     trusted_proxies: tuple[str, ...] = ()
+    """Networks whose `X-Forwarded-For` is believed: `["10.0.0.0/8"]`."""
     cors_origins: tuple[str, ...] = ()
+    """Origins that browsers may call from."""
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
+    """The largest request body."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is written."""
     log_format: Literal["json", "console"] = "json"
+    """JSON, or colours for a terminal."""
+    access_log: bool = True
+    """Whether each request has a line in the log."""
+    metrics_enabled: bool = True
+    """Whether the APIs answer `/metrics`. A proxy must not pass it on."""
+    metrics_host: str = "127.0.0.1"
+    """The address `metrics_port` is on."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """A port for the metrics of a process with no application (projector, worker). Unset: none."""
+    otlp_endpoint: str | None = None
+    """An OpenTelemetry collector (`http://collector:4318`) that traces are sent to. Unset: no traces."""
+    trace_sample_ratio: float = Field(default=0.1, ge=0, le=1)
+    """The part of traces begun here that is sent; one begun by the caller is sent if the caller says so."""
 
     @classmethod
     def settings_customise_sources(

@@ -90,5 +90,9 @@ def statements_engine(pool: CommandPool) -> AsyncEngine:
     The pool lends its connections (``close_returns``), so one pool bounds all of a process's connections.
     """
     return create_async_engine(
-        "postgresql+psycopg://", async_creator=pool.getconn, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        "postgresql+psycopg://",
+        async_creator=pool.getconn,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # an error's text goes to the log, and the parameters are a shopper's data
     )

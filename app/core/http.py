@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import BY_CODE, Refused
 from app.core.problems import problem
+from app.core.telemetry.context import request_info, valid_traceparent
 
 CONSISTENCY_HEADER = "X-Consistency-Token"
 REPLAYED_HEADER = "Idempotent-Replayed"
 UNKNOWN_PEER = "::"  # a unix socket has no address
 REQUEST_ID_HEADER = "X-Request-Id"
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _ETAG = re.compile(r'^(?:W/)?"(\d{1,18})"$')
 _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
@@ -81,9 +81,10 @@ def client_ip(peer: str | None, forwarded_for: str | None, trusted: Sequence[str
 async def request_context(request: Request) -> RequestContext:
     """The context of this request; headers that are not of the right form count as absent."""
     headers = request.headers
-    traceparent = headers.get("traceparent", "")
+    info = request_info(request.scope)
     return RequestContext(
-        traceparent if _TRACEPARENT.match(traceparent) else None,
+        # where tracing is on it names our own span, so that what the command causes hangs under it
+        valid_traceparent(headers.get("traceparent", "")) if info is None else info.traceparent,
         getattr(request.state, "request_id", None),
         client_ip(
             request.client.host if request.client else None,
@@ -176,8 +177,8 @@ class KiranaHeaders:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.match(given) else _new_request_id()
+        info = request_info(scope)
+        request_id = request_id_of(headers.get(b"x-request-id")) if info is None else info.request_id
         # a state of this request's own: some servers hand the lifespan's to every request
         state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
 
@@ -185,6 +186,8 @@ class KiranaHeaders:
         if head:
             # A HEAD is a GET whose body stays here; the server's own scope keeps saying HEAD.
             scope = {**scope, "method": "GET"}
+            if info is not None:
+                info.scope = scope
 
         async def send_with_headers(message: Message) -> None:
             if head and message["type"] == "http.response.body":
@@ -218,5 +221,7 @@ class KiranaHeaders:
         return limited
 
 
-def _new_request_id() -> str:
-    return secrets.token_hex(16)
+def request_id_of(given: bytes | None) -> str:
+    """The id a request came with if it is of the right form, else a fresh one of 32 hex digits."""
+    text = (given or b"").decode("latin-1")
+    return text if _REQUEST_ID.match(text) else secrets.token_hex(16)

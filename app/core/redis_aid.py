@@ -7,6 +7,8 @@ from typing import TypeVar
 import redis.asyncio as redis
 import structlog
 
+from app.core.metrics import current_metrics
+
 PAUSE_SECONDS = 1.0
 
 Answer = TypeVar("Answer")
@@ -32,5 +34,6 @@ class RedisAid:
             return await operation(self._client)
         except (redis.RedisError, OSError, TimeoutError) as error:
             self._resume_at = time.monotonic() + self._pause_seconds
+            current_metrics().redis_failures.labels("aid").inc()
             log.warning("redis_away", error=str(error))
             return None

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import redis.asyncio as redis
 
 from app.core.config import Settings
+from app.core.metrics import current_metrics
 
 WAKE_CHANNEL = "kirana:wake"
 REDIS_TIMEOUT_SECONDS = 0.25
@@ -44,4 +45,4 @@ class ProjectorWake:
             await self._client.publish(WAKE_CHANNEL, b"1")
         except (TimeoutError, redis.RedisError, OSError):
             # The projector polls anyway; a lost ring costs a quarter of a second.
-            return
+            current_metrics().redis_failures.labels("wake").inc()

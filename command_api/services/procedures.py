@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from app.core.database import CommandPool
 from app.core.errors import BY_SQLSTATE, Refused
+from app.core.telemetry.calls import ObservedCall
 
 Value = str | int | bool | bytes | UUID | list[str] | list[UUID] | dict[str, Any] | list[dict[str, Any]] | None
 
@@ -68,16 +69,21 @@ async def call(pool: CommandPool, name: str, /, **parameters: Value) -> Outcome:
     statement = _statement(name, tuple(parameters))
     values = {key: _adapt(value) for key, value in parameters.items()}
     safe_to_repeat = parameters.get("p_idempotency_key") is not None
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            async with pool.connection() as connection:
-                cursor = await connection.execute(statement, values)
-                row = await cursor.fetchone()
-            return _outcome(row[0] if row and row[0] else {})
-        except psycopg.OperationalError as error:
-            nothing_done = error.sqlstate in NOTHING_WAS_DONE
-            lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
-            if attempt == MAX_ATTEMPTS or not (nothing_done or (lost and safe_to_repeat)):
-                raise
-        await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + _JITTER.random()))
+    with ObservedCall(name) as seen:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                async with pool.connection() as connection:
+                    cursor = await connection.execute(statement, values)
+                    row = await cursor.fetchone()
+                outcome = _outcome(row[0] if row and row[0] else {})
+            except psycopg.OperationalError as error:
+                nothing_done = error.sqlstate in NOTHING_WAS_DONE
+                lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+                if attempt == MAX_ATTEMPTS or not (nothing_done or (lost and safe_to_repeat)):
+                    raise
+                seen.retried(error)
+            else:
+                seen.answered(outcome.result, outcome.replayed)
+                return outcome
+            await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + _JITTER.random()))
     raise AssertionError("unreachable: the last attempt returns or raises")
