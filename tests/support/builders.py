@@ -1,11 +1,11 @@
-"""Rows for tests, made by SQL or by CALL: users, staff, products, stock, carts, orders; and the books that must balance.
+"""Rows for tests, made by SQL or by CALL: users, staff, products, stock, carts, orders.
 
 Every builder takes an autocommit connection as the owner. Amounts are paise.
 """
 
 import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,30 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.core.http import request_hash
+from tests.support.books import assert_books_balance
+
+__all__ = [
+    "Refusal",
+    "Variant",
+    "assert_books_balance",
+    "call",
+    "checkout",
+    "expire_hold",
+    "idempotent",
+    "make_address",
+    "make_bare_order",
+    "make_cart",
+    "make_category",
+    "make_order",
+    "make_product",
+    "make_staff",
+    "make_stock",
+    "make_user",
+    "make_warehouse",
+    "one",
+    "refused",
+    "rows",
+]
 
 Connection = psycopg.Connection[Any]
 _numbers = itertools.count(1)
@@ -172,8 +196,8 @@ def make_product(
     )
     variant: UUID = one(
         connection,
-        "INSERT INTO store.product_variants (product_id, sku, title, price, mrp, tax_class_code, hsn_code, bucket_count,"
-        " max_per_order) VALUES (%s, %s, 'One size', %s, %s, %s, '6109', %s, %s) RETURNING id",
+        "INSERT INTO store.product_variants (product_id, sku, title, price, mrp, tax_class_code, hsn_code,"
+        " bucket_count, max_per_order) VALUES (%s, %s, 'One size', %s, %s, %s, '6109', %s, %s) RETURNING id",
         product,
         name,
         price,
@@ -197,7 +221,8 @@ def make_stock(
         units = quantity // buckets + (1 if bucket < quantity % buckets else 0)
         connection.execute(
             "INSERT INTO store.inventory (variant_id, warehouse_id, bucket, on_hand) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (variant_id, warehouse_id, bucket) DO UPDATE SET on_hand = inventory.on_hand + excluded.on_hand",
+            " ON CONFLICT (variant_id, warehouse_id, bucket)"
+            " DO UPDATE SET on_hand = inventory.on_hand + excluded.on_hand",
             (variant.id, place, bucket, units),
         )
         if units:
@@ -252,6 +277,33 @@ def make_order(
     return checkout(connection, user, method=method) | {"user_id": str(user)}
 
 
+def make_bare_order(
+    connection: Connection, *lines: tuple[Variant, int], user_id: UUID | None = None, state_code: str = "KA"
+) -> UUID:
+    """A pending order of these lines, by plain SQL: untaxed, unshipped, and holding no stock yet."""
+    user = user_id or make_user(connection)
+    cart = make_cart(connection, user, *lines)
+    total = sum(variant.price * quantity for variant, quantity in lines)
+    order: UUID = one(
+        connection,
+        "INSERT INTO store.orders (user_id, cart_id, cart_version, status, payment_method, subtotal, taxable_total,"
+        " grand_total, hold_expires_at, shipping_address, place_of_supply)"
+        " SELECT %s, c.id, c.version, 'pending_payment', 'prepaid', %s, %s, %s, now() + interval '15 minutes',"
+        " jsonb_build_object('state_code', %s::text), %s FROM store.carts AS c WHERE c.id = %s RETURNING id",
+        *(user, total, total, total, state_code, state_code, cart),
+    )
+    for number, (variant, quantity) in enumerate(lines, 1):
+        amount = variant.price * quantity
+        connection.execute(
+            "INSERT INTO store.order_items (order_id, line_no, variant_id, product_id, sku, title, quantity,"
+            " unit_price, mrp, gross_amount, net_amount, tax_rate_bp, taxable_amount, tax_amount)"
+            " SELECT %s, %s, v.id, v.product_id, v.sku, v.title, %s, %s, %s, %s, %s, 0, %s, 0"
+            " FROM store.product_variants AS v WHERE v.id = %s",
+            (order, number, quantity, variant.price, variant.mrp, amount, amount, amount, variant.id),
+        )
+    return order
+
+
 def expire_hold(connection: Connection, order_id: object) -> None:
     """Let the hold of a pending order be over, as if its time had passed."""
     connection.execute(
@@ -262,56 +314,3 @@ def expire_hold(connection: Connection, order_id: object) -> None:
         " WHERE order_id = %s AND status = 'held'",
         (order_id,),
     )
-
-
-BOOKS: Sequence[tuple[str, str]] = (
-    (
-        "on_hand is the sum of its movements",
-        "SELECT i.variant_id, i.warehouse_id, i.bucket, i.on_hand, coalesce(sum(m.quantity), 0) FROM store.inventory AS i"
-        " LEFT JOIN store.stock_movements AS m USING (variant_id, warehouse_id, bucket) GROUP BY 1, 2, 3"
-        " HAVING i.on_hand <> coalesce(sum(m.quantity), 0)",
-    ),
-    (
-        "reserved is the sum of its open holds",
-        "SELECT i.variant_id, i.warehouse_id, i.bucket, i.reserved, coalesce(sum(r.quantity), 0) FROM store.inventory AS i"
-        " LEFT JOIN store.inventory_reservations AS r ON r.variant_id = i.variant_id AND r.warehouse_id = i.warehouse_id"
-        " AND r.bucket = i.bucket AND r.status = 'held' GROUP BY 1, 2, 3"
-        " HAVING i.reserved <> coalesce(sum(r.quantity), 0)",
-    ),
-    (
-        "only orders that await payment hold stock",
-        "SELECT r.id, o.status FROM store.inventory_reservations AS r JOIN store.orders AS o ON o.id = r.order_id"
-        " WHERE r.status = 'held' AND o.status <> 'pending_payment'",
-    ),
-    (
-        "a coupon's used_count is the number of its live uses",
-        "SELECT c.id, c.used_count FROM store.coupons AS c LEFT JOIN store.coupon_usage AS u ON u.coupon_id = c.id"
-        " AND u.status <> 'released' GROUP BY c.id HAVING c.used_count <> count(u.id)",
-    ),
-    (
-        "captured and refunded totals are the sums of the money that moved",
-        "SELECT o.id, o.captured_total, o.refunded_total FROM store.orders AS o"
-        " LEFT JOIN store.money_movements AS m ON m.order_id = o.id GROUP BY o.id"
-        " HAVING o.captured_total <> coalesce(sum(m.amount) FILTER (WHERE m.kind = 'capture'), 0)"
-        " OR o.refunded_total <> -coalesce(sum(m.amount) FILTER (WHERE m.kind = 'refund'), 0)",
-    ),
-    (
-        "an order's lines add up to the order",
-        "SELECT o.id FROM store.orders AS o JOIN store.order_items AS i ON i.order_id = o.id GROUP BY o.id"
-        " HAVING o.subtotal <> sum(i.gross_amount) OR o.discount_total <> sum(i.discount_amount)"
-        " OR o.tax_total <> sum(i.tax_amount) + o.shipping_tax",
-    ),
-    (
-        "an order's status is where its events end",
-        "SELECT o.id, o.status, e.to_status FROM store.orders AS o JOIN LATERAL (SELECT to_status FROM store.order_events"
-        " WHERE order_id = o.id AND to_status IS NOT NULL ORDER BY id DESC LIMIT 1) AS e ON true"
-        " WHERE o.status <> e.to_status",
-    ),
-)
-
-
-def assert_books_balance(connection: Connection) -> None:
-    """Every ledger equals its balance, whatever happened before."""
-    for rule, query in BOOKS:
-        found = rows(connection, query)
-        assert found == [], f"{rule}: {found[:5]}"
