@@ -1,0 +1,114 @@
+-- refresh_cart_lines: take today's prices and stock into the lines of a cart, and flag what changed.
+-- Locks:  nothing; the cart is held by the caller.
+-- Raises: nothing of its own.
+-- Emits:  nothing.
+-- Called by: reprice_cart
+CREATE OR REPLACE PROCEDURE store.refresh_cart_lines(
+    IN    p_cart_id           uuid,
+    IN    p_pending_order_id  uuid,
+    IN    p_validating        boolean,
+    IN    p_own_tx            boolean DEFAULT TRUE,
+    INOUT o_result            jsonb   DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    v_price_changes integer;
+BEGIN
+    BEGIN
+        IF p_own_tx THEN
+            SET LOCAL ROLE kirana_writer;
+        END IF;
+
+        -- A flag of a price that changed stays until the cart is validated; then the price last shown is the one that counts.
+        WITH found AS (
+            SELECT
+                i.id,
+                i.quantity,
+                i.unit_price AS shown_price,
+                i.previous_unit_price AS earlier_price,
+                a.on_sale,
+                CASE WHEN a.on_sale THEN v.price ELSE i.unit_price END AS unit_price,
+                CASE WHEN a.on_sale THEN v.mrp ELSE i.mrp END AS mrp,
+                LEAST(GREATEST(COALESCE(s.units, 0) + COALESCE(h.units, 0), 0), 2147483647)::integer AS available
+            FROM store.cart_items AS i
+            INNER JOIN store.product_variants AS v ON v.id = i.variant_id
+            INNER JOIN store.products AS p ON p.id = v.product_id
+            CROSS JOIN LATERAL (
+                SELECT v.is_active AND p.status = 'active' AND p.published_at <= pg_catalog.now() AS on_sale
+            ) AS a
+            LEFT JOIN LATERAL (
+                SELECT pg_catalog.sum(n.on_hand - n.reserved) AS units
+                FROM store.inventory AS n
+                INNER JOIN store.warehouses AS w ON w.id = n.warehouse_id AND w.is_active
+                WHERE n.variant_id = i.variant_id
+            ) AS s ON TRUE
+            LEFT JOIN (
+                SELECT
+                    r.variant_id,
+                    pg_catalog.sum(r.quantity) AS units
+                FROM store.inventory_reservations AS r
+                INNER JOIN store.warehouses AS w ON w.id = r.warehouse_id AND w.is_active
+                WHERE r.order_id = p_pending_order_id
+                    AND r.status = 'held'
+                GROUP BY r.variant_id
+            ) AS h ON h.variant_id = i.variant_id
+            WHERE i.cart_id = p_cart_id
+        ),
+        flagged AS (
+            SELECT
+                f.*,
+                CASE
+                    WHEN f.unit_price <> f.shown_price AND NOT p_validating
+                    THEN NULLIF(COALESCE(f.earlier_price, f.shown_price), f.unit_price)
+                    WHEN f.unit_price <> f.shown_price THEN f.shown_price
+                    WHEN NOT p_validating THEN f.earlier_price
+                END AS previous_unit_price
+            FROM found AS f
+        ),
+        judged AS (
+            SELECT
+                g.*,
+                CASE
+                    WHEN NOT g.on_sale THEN 'unavailable'
+                    WHEN g.available < g.quantity THEN 'insufficient_stock'
+                    WHEN g.previous_unit_price IS NOT NULL THEN 'price_changed'
+                    ELSE 'ok'
+                END AS status
+            FROM flagged AS g
+        ),
+        updated AS (
+            UPDATE store.cart_items AS i
+            SET unit_price = j.unit_price,
+                mrp = j.mrp,
+                previous_unit_price = j.previous_unit_price,
+                status = j.status,
+                available_quantity = j.available,
+                discount_amount = LEAST(i.discount_amount, j.unit_price * j.quantity),
+                updated_at = pg_catalog.now()
+            FROM judged AS j
+            WHERE i.id = j.id
+                AND (i.unit_price, i.mrp, i.previous_unit_price, i.status, i.available_quantity)
+                IS DISTINCT FROM (j.unit_price, j.mrp, j.previous_unit_price, j.status, j.available)
+        )
+        SELECT pg_catalog.count(*)
+        INTO v_price_changes
+        FROM judged AS j
+        WHERE j.unit_price <> j.shown_price;
+        o_result := pg_catalog.jsonb_build_object('price_changes', v_price_changes);
+    EXCEPTION WHEN OTHERS THEN
+        IF p_own_tx THEN
+            ROLLBACK;
+        END IF;
+        RAISE;
+    END;
+    IF p_own_tx THEN
+        COMMIT;
+    END IF;
+END;
+$procedure$;
+
+COMMENT ON PROCEDURE store.refresh_cart_lines IS
+'Take today''s prices and stock into the lines of a cart, and flag what changed.';
+REVOKE ALL ON PROCEDURE store.refresh_cart_lines FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE store.refresh_cart_lines TO kirana_writer;
