@@ -23,6 +23,7 @@ Role = Literal["owner", "command", "query", "projector"]
 SecretName = Literal["jwt_secret", "otp_pepper", "cursor_secret"]
 
 DATABASE = "kirana"
+SANDBOX = "sandbox"
 REDIS_SOCKET = "redis.sock"
 SHORTEST_SECRET = 32
 SECRET_NAMES: tuple[SecretName, ...] = ("jwt_secret", "otp_pepper", "cursor_secret")
@@ -39,12 +40,16 @@ class ServersDown(NotConfigured):
 class RoleTimeouts(BaseModel):
     """Time-outs of one database role, in seconds; 0 means none."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     lock: float = Field(default=2.0, ge=0)
+    """Seconds a statement waits for a lock; 0 is for ever, here and below."""
     statement: float = Field(default=10.0, ge=0)
+    """Seconds a statement may take."""
     transaction: float = Field(default=15.0, ge=0)
+    """Seconds a transaction may take."""
     idle_in_transaction: float = Field(default=10.0, ge=0)
+    """Seconds a transaction may do nothing."""
 
     def options(self) -> str:
         """The same for libpq's ``options``; PostgreSQL takes milliseconds."""
@@ -137,6 +142,10 @@ class Settings(BaseSettings):
     """Signs page cursors, and keys the hash of client addresses in logs; at least 32 characters."""
     webhook_secrets: dict[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
     """What each payment provider signs with, newest first: `{"sandbox": ["…"]}`."""
+    gateway_urls: dict[str, str] = Field(default_factory=dict)
+    """Where the refunds of each provider are sent; in development `sandbox` is the sandbox gateway by itself."""
+    sandbox_port: int = Field(default=8003, ge=1, le=65535)
+    """Where `kirana sandbox-gateway` listens, a payment provider for development."""
 
     access_token_seconds: int = Field(default=600, ge=1)
     """How long an access token is good."""
@@ -193,6 +202,14 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("gateway_urls", mode="after")
+    @classmethod
+    def _http_urls(cls, value: dict[str, str]) -> dict[str, str]:
+        for provider, url in value.items():
+            if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+                raise ValueError(f"{provider}: must be a URL like https://gateway.example/v1")
+        return value
+
     @field_validator("trusted_proxies", mode="after")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -223,6 +240,13 @@ class Settings(BaseSettings):
         if value is None:
             raise NotConfigured(self._missing(f"KIRANA_{name.upper()}"))
         return value.get_secret_value()
+
+    def gateway_url(self, provider: str) -> str | None:
+        """The base URL of a provider's API, without a slash at its end; None for one that nobody configured."""
+        url = self.gateway_urls.get(provider)
+        if url is None and provider == SANDBOX and self.environment == "development":
+            url = f"http://{self.host}:{self.sandbox_port}"
+        return None if url is None else url.rstrip("/")
 
     def webhook_secret_values(self, provider: str) -> tuple[str, ...]:
         """The secrets a provider may sign with, newest first; empty for a provider nobody configured."""

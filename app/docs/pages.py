@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.docs import api_contract, er_diagram, errors, procedures
+from app.docs import api_contract, er_diagram, errors, procedures, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -11,6 +11,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/er-diagram.md": er_diagram.page,
     "docs/errors.md": errors.page,
     "docs/procedures.md": procedures.page,
+    "docs/settings.md": settings.page,
     "docs/api-contract.md": api_contract.page,
     "docs/openapi.json": api_contract.openapi_json,
 }
