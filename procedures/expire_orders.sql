@@ -38,12 +38,13 @@ BEGIN
         IF pg_catalog.cardinality(v_order_ids) > 0 THEN
             PERFORM 1
             FROM store.coupons AS c
-            WHERE c.id IN (
-                SELECT u.coupon_id
-                FROM store.coupon_usage AS u
-                WHERE u.order_id = ANY(v_order_ids)
-                    AND u.status <> 'released'
-            )
+            WHERE c.usage_limit IS NOT NULL
+                AND c.id IN (
+                    SELECT u.coupon_id
+                    FROM store.coupon_usage AS u
+                    WHERE u.order_id = ANY(v_order_ids)
+                        AND u.status <> 'released'
+                )
             ORDER BY c.id
             FOR UPDATE;
             FOR v_order_id IN

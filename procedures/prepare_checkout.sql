@@ -92,7 +92,7 @@ BEGIN
             INNER JOIN store.shipping_rules AS r
                 ON (r.pincode_prefix IS NULL OR pg_catalog.starts_with(a.pincode, r.pincode_prefix))
                 AND (r.state_code IS NULL OR r.state_code = a.state_code)
-                AND r.min_subtotal <= c.subtotal
+                AND r.min_subtotal <= c.subtotal - c.discount_total
             WHERE a.id = p_address_id
                 AND r.is_active
             ORDER BY r.priority, r.id

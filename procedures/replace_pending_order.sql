@@ -35,18 +35,19 @@ BEGIN
             -- what is let go and in the one order for all: else it would wait with its hands full.
             PERFORM 1
             FROM store.coupons AS c
-            WHERE c.id IN (
-                SELECT u.coupon_id
-                FROM store.coupon_usage AS u
-                WHERE u.order_id = v_order_id
-                    AND u.status <> 'released'
-                UNION
-                SELECT k.coupon_id
-                FROM store.carts AS b
-                INNER JOIN store.cart_coupons AS k ON k.cart_id = b.id
-                WHERE b.user_id = p_user_id
-                    AND b.status = 'open'
-            )
+            WHERE c.usage_limit IS NOT NULL
+                AND c.id IN (
+                    SELECT u.coupon_id
+                    FROM store.coupon_usage AS u
+                    WHERE u.order_id = v_order_id
+                        AND u.status <> 'released'
+                    UNION
+                    SELECT k.coupon_id
+                    FROM store.carts AS b
+                    INNER JOIN store.cart_coupons AS k ON k.cart_id = b.id
+                    WHERE b.user_id = p_user_id
+                        AND b.status = 'open'
+                )
             ORDER BY c.id
             FOR UPDATE;
             PERFORM 1

@@ -30,10 +30,10 @@ BOOKS = {
             GROUP BY 1
         ) AS m USING (order_id) WHERE r.units IS DISTINCT FROM m.units
     """,
-    "a coupon's used_count is the number of its live uses": """
+    "a limited coupon's used_count is the number of its live uses": """
         SELECT c.id, c.used_count FROM store.coupons AS c
         LEFT JOIN store.coupon_usage AS u ON u.coupon_id = c.id AND u.status <> 'released'
-        GROUP BY c.id HAVING c.used_count <> count(u.id)
+        WHERE c.usage_limit IS NOT NULL GROUP BY c.id HAVING c.used_count <> count(u.id)
     """,
     "captured and refunded totals are the sums of the money that moved": """
         SELECT o.id, o.captured_total, o.refunded_total
