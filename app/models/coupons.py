@@ -9,7 +9,11 @@ from app.models.base import Base, CreatedAt, Instant, MaybeInstant, UuidPk, Vers
 
 
 class Coupon(Base):
-    """A coupon. Exactly the columns of its ``kind`` are set; ``used_count`` is the number of its live uses."""
+    """A coupon. Exactly the columns of its ``kind`` are set.
+
+    ``used_count`` is the number of its live uses while there is a ``usage_limit``, else 0: a counter on a coupon
+    that everybody uses would make its row a queue.
+    """
 
     __tablename__ = "coupons"
 
