@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import psycopg
@@ -13,6 +14,7 @@ from app.commands.console import CommandFailed, say
 from app.core.config import Settings, get_settings
 from app.core.database import command_pool
 from app.core.telemetry import configure_logging
+from command_api.services.gateway import http_gateway, send_due_refunds
 from command_api.services.sweeper import sweep
 
 log = structlog.get_logger(__name__)
@@ -35,27 +37,37 @@ def worker(
 
 async def _once(settings: Settings) -> dict[str, int]:
     try:
-        async with command_pool(settings) as pool:
-            return await sweep(pool)
+        async with command_pool(settings) as pool, http_gateway(settings) as gateway:
+            return await sweep(pool) | {"submit_refunds": await send_due_refunds(pool, gateway)}
     except PoolTimeout as error:
         raise CommandFailed("PostgreSQL does not answer: start it, or set KIRANA_DATABASE_URL") from error
 
 
 async def _until_signalled(settings: Settings, interval: float) -> None:
-    """Look, pause, and look again. A database that is away is waited for, and told about in the log."""
+    """Look, pause, and look again. Refunds have a round of their own: a slow gateway must not keep stock on hold."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with command_pool(settings) as pool:
+    async with command_pool(settings) as pool, http_gateway(settings) as gateway:
         log.info("worker_started", interval=interval)
-        while not stop.is_set():
-            try:
-                await sweep(pool, stop.is_set)
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("sweep_failed", error=str(error))
-            try:
-                await asyncio.wait_for(stop.wait(), interval)
-            except TimeoutError:
-                continue
+        await asyncio.gather(
+            _again_and_again("sweep", lambda: sweep(pool, stop.is_set), stop, interval),
+            _again_and_again("refunds", lambda: send_due_refunds(pool, gateway), stop, interval),
+        )
     log.info("worker_stopped")
+
+
+async def _again_and_again(
+    name: str, look: Callable[[], Awaitable[object]], stop: asyncio.Event, interval: float
+) -> None:
+    """A database that is away is waited for, and told about in the log."""
+    while not stop.is_set():
+        try:
+            await look()
+        except* (psycopg.Error, PoolTimeout) as errors:
+            log.warning("worker_round_failed", round=name, error=str(errors.exceptions[0]))
+        try:
+            await asyncio.wait_for(stop.wait(), interval)
+        except TimeoutError:
+            continue

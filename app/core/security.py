@@ -140,6 +140,12 @@ CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 CurrentStaff = Annotated[Principal, Depends(current_staff)]
 
 
+def sign_payment(secret: str, payment_id: object, provider_payment_id: str, amount: int, currency: str) -> str:
+    """What a gateway signs when it took ``amount`` (paise) for our payment: HMAC-SHA256, hex."""
+    text = f"{payment_id}|{provider_payment_id}|{amount}|{currency}"
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
 def sign_webhook(secret: str, body: bytes, at: int | None = None) -> str:
     """``t=<unix seconds>,v1=<hex>`` for ``body``."""
     moment = int(time.time()) if at is None else at

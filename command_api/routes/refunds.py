@@ -1,0 +1,91 @@
+"""Giving money back: by the shopper's return, by staff."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.core.http import Context, IdempotencyKey, json_response
+from app.core.openapi import problems
+from app.core.security import CurrentPrincipal, CurrentStaff
+from command_api.schemas.refunds import Refund, RefundRequest, ReturnRequest, Settlement
+from command_api.services import refunds
+from command_api.services.procedures import Outcome
+from command_api.state import State
+
+router = APIRouter()
+
+KEYED = ("unauthenticated", "idempotency_key_missing", "idempotency_key_reused", "idempotency_in_flight")
+LINES = (*KEYED, "order_not_found", "order_state", "refund_exceeds_captured", "refund_line_invalid")
+STAFF = (*KEYED, "forbidden", "refund_not_found", "refund_state")
+
+
+def _refund(outcome: Outcome, status: int = 200) -> Response:
+    document = outcome.result
+    return json_response(
+        document, status, version=document["version"], position=outcome.position, replayed=outcome.replayed
+    )
+
+
+@router.post(
+    "/orders/{order_id}/refunds",
+    tags=["refunds"],
+    status_code=201,
+    response_model=Refund,
+    responses=problems(*LINES),
+)
+async def request_return(
+    order_id: UUID,
+    body: ReturnRequest,
+    principal: CurrentPrincipal,
+    state: State,
+    context: Context,
+    key: IdempotencyKey,
+) -> Response:
+    """Return a delivered order, or lines of it, within the return window; the money starts on its way back."""
+    outcome = await refunds.request_return(state, principal.user_id, order_id, key, body.model_dump(), context)
+    return _refund(outcome, 201)
+
+
+@router.post(
+    "/admin/orders/{order_id}/refunds",
+    tags=["admin refunds"],
+    status_code=201,
+    response_model=Refund,
+    responses=problems(*LINES, "forbidden", "invalid_value"),
+)
+async def refund_by_staff(
+    order_id: UUID,
+    body: RefundRequest,
+    staff: CurrentStaff,
+    state: State,
+    context: Context,
+    key: IdempotencyKey,
+) -> Response:
+    """Give money back: lines and shipping, with or without restocking, or an amount as goodwill."""
+    outcome = await refunds.refund_by_staff(state, staff.user_id, order_id, key, body.model_dump(), context)
+    return _refund(outcome, 201)
+
+
+@router.post(
+    "/admin/refunds/{refund_id}/settle",
+    tags=["admin refunds"],
+    response_model=Refund,
+    responses=problems(*STAFF, "already_exists"),
+)
+async def settle(
+    refund_id: UUID, body: Settlement, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
+) -> Response:
+    """Book that the store paid a refund out itself: of a cash order, or one that its gateway failed."""
+    return _refund(await refunds.settle(state, staff.user_id, refund_id, key, body.reference, context))
+
+
+@router.post(
+    "/admin/refunds/{refund_id}/retry",
+    tags=["admin refunds"],
+    response_model=Refund,
+    responses=problems(*STAFF),
+)
+async def retry(refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
+    """Have a refund that failed sent to its gateway again."""
+    return _refund(await refunds.retry(state, staff.user_id, refund_id, key, context))

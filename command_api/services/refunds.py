@@ -1,0 +1,96 @@
+"""Giving money back: the shopper's returns, the staff's refunds, and what staff do about refunds that are stuck."""
+
+from typing import Any
+from uuid import UUID
+
+from app.core.http import RequestContext, request_hash
+from command_api.services.procedures import Outcome, call
+from command_api.state import CommandState
+
+
+async def request_return(
+    state: CommandState, user_id: UUID, order_id: UUID, key: str, body: dict[str, Any], context: RequestContext
+) -> Outcome:
+    """The refund of what the shopper gives back; the goods are not on the shelf before staff have seen them."""
+    return await _initiate(
+        state, user_id, order_id, key, {"kind": "return", "shipping_amount": 0, "amount": None} | body, context
+    )
+
+
+async def refund_by_staff(
+    state: CommandState, staff_id: UUID, order_id: UUID, key: str, body: dict[str, Any], context: RequestContext
+) -> Outcome:
+    """The refund that a member of staff decided on."""
+    return await _initiate(state, staff_id, order_id, key, body, context, as_staff=True)
+
+
+async def settle(
+    state: CommandState, staff_id: UUID, refund_id: UUID, key: str, reference: str, context: RequestContext
+) -> Outcome:
+    """The refund, paid out by the store itself under this reference."""
+    outcome = await call(
+        state.pool,
+        "settle_refund_by_staff",
+        p_staff_id=staff_id,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(refund_id, reference),
+        p_refund_id=refund_id,
+        p_reference=reference,
+        p_context=context.as_parameter(),
+    )
+    return _rung(state, outcome)
+
+
+async def retry(state: CommandState, staff_id: UUID, refund_id: UUID, key: str, context: RequestContext) -> Outcome:
+    """The failed refund, on its way to the gateway again."""
+    outcome = await call(
+        state.pool,
+        "retry_refund",
+        p_staff_id=staff_id,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(refund_id),
+        p_refund_id=refund_id,
+        p_context=context.as_parameter(),
+    )
+    return _rung(state, outcome)
+
+
+async def _initiate(
+    state: CommandState,
+    actor_id: UUID,
+    order_id: UUID,
+    key: str,
+    body: dict[str, Any],
+    context: RequestContext,
+    *,
+    as_staff: bool = False,
+) -> Outcome:
+    lines: list[dict[str, Any]] | None = None
+    if body["lines"] is not None:
+        lines = [{name: _plain(value) for name, value in line.items() if value is not None} for line in body["lines"]]
+    outcome = await call(
+        state.pool,
+        "initiate_refund",
+        p_actor_id=actor_id,
+        p_as_staff=as_staff,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(order_id, body),
+        p_order_id=order_id,
+        p_kind=body["kind"],
+        p_reason=body["reason"],
+        p_lines=lines,
+        p_shipping_amount=body["shipping_amount"],
+        p_amount=body["amount"],
+        p_context=context.as_parameter(),
+    )
+    return _rung(state, outcome)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _rung(state: CommandState, outcome: Outcome) -> Outcome:
+    if outcome.position is not None:
+        state.wake.ring()
+    return outcome
