@@ -1,0 +1,1 @@
+"""Catalogs of other systems, read as they are and written by save_product."""
