@@ -31,6 +31,7 @@ __all__ = [
     "make_bare_order",
     "make_cart",
     "make_category",
+    "make_coupon",
     "make_order",
     "make_product",
     "make_staff",
@@ -38,6 +39,7 @@ __all__ = [
     "make_user",
     "make_warehouse",
     "one",
+    "pay_order",
     "refused",
     "rows",
 ]
@@ -233,6 +235,28 @@ def make_stock(
             )
 
 
+def make_coupon(
+    connection: Connection,
+    code: str = "TEN",
+    *,
+    percent_bp: int = 1000,
+    usage_limit: int | None = None,
+    per_user_limit: int | None = None,
+) -> UUID:
+    """A percentage off everything, good now."""
+    made: UUID = one(
+        connection,
+        "INSERT INTO store.coupons (code, name, kind, percent_bp, usage_limit, per_user_limit, starts_at, stackable)"
+        " VALUES (%s, %s, 'percent', %s, %s, %s, now() - interval '1 day', true) RETURNING id",
+        code,
+        code,
+        percent_bp,
+        usage_limit,
+        per_user_limit,
+    )
+    return made
+
+
 def make_cart(connection: Connection, user_id: UUID, *lines: tuple[Variant, int]) -> UUID:
     """The shopper's open cart holding exactly these lines, at their prices; a cart that is there gets a new version."""
     subtotal = sum(variant.price * quantity for variant, quantity in lines)
@@ -275,6 +299,28 @@ def make_order(
     user = user_id or make_user(connection)
     make_cart(connection, user, *lines)
     return checkout(connection, user, method=method) | {"user_id": str(user)}
+
+
+def pay_order(connection: Connection, order: dict[str, Any]) -> UUID:
+    """The gateway took what a pending order (of ``make_order``) costs; the payment."""
+    attempt = call(
+        connection,
+        "register_payment_attempt",
+        p_user_id=order["user_id"],
+        p_order_id=order["id"],
+        p_method="upi",
+        p_provider="sandbox",
+        **idempotent(order["id"]),
+    )
+    call(
+        connection,
+        "settle_capture",
+        p_payment_id=attempt["id"],
+        p_provider_payment_id=f"pay_{attempt['id']}",
+        p_amount=order["grand_total"],
+        p_currency="INR",
+    )
+    return UUID(attempt["id"])
 
 
 def make_bare_order(
