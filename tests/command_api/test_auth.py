@@ -10,10 +10,10 @@ import pytest
 from redis import Redis
 
 from app.core.config import Settings
-from app.core.security import read_access_token, sha256
+from app.core.security import new_token, read_access_token, sha256
 from command_api.main import create_app
 from tests.support.api import log_in, sent_code, serving
-from tests.support.builders import make_user, one, rows
+from tests.support.builders import call, make_product, make_user, one, rows
 
 PHONE = "+919876543210"
 OTP = "/v1/auth/otp"
@@ -227,6 +227,21 @@ async def test_staff_get_their_role(api: httpx.AsyncClient, settings: Settings, 
     owner.execute("UPDATE store.staff_members SET is_active = false")
     refreshed = (await api.post("/v1/auth/refresh", json={"refresh_token": document["refresh_token"]})).json()
     assert read_access_token(settings, refreshed["access_token"]).role is None
+
+
+async def test_the_guests_cart_comes_along(
+    api: httpx.AsyncClient, settings: Settings, owner: psycopg.Connection[Any], command: psycopg.Connection[Any]
+) -> None:
+    variant = make_product(owner, stock=5)
+    cart_token = new_token()
+    call(command, "add_to_cart", p_guest_token_hash=sha256(cart_token), p_sku=variant.sku, p_quantity=2)
+    document = await log_in(api, settings, PHONE, **{"X-Cart-Token": cart_token})
+    assert rows(
+        owner,
+        "SELECT c.user_id::text, i.quantity FROM store.carts AS c JOIN store.cart_items AS i ON i.cart_id = c.id"
+        " WHERE c.id = %s AND c.status = 'open'",
+        document["cart_id"],
+    ) == [(document["user_id"], 2)]
 
 
 async def test_parallel_verifies_of_one_code_make_one_session(

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ import pytest
 
 from app.core.config import Settings
 from tests.support.api import bearer
-from tests.support.builders import make_address, make_product, make_user, one, rows
+from tests.support.blocking import wait_until_waiting
+from tests.support.builders import make_address, make_product, make_user, rows
 
 HOME = {
     "label": "Home",
@@ -204,22 +206,32 @@ async def test_another_users_address_is_not_there(
     assert rows(owner, "SELECT is_active, city FROM store.addresses") == [(True, "Bengaluru")]
 
 
+@pytest.mark.parametrize("order", [("DELETE", "PUT"), ("PUT", "DELETE")])
 async def test_the_default_is_never_a_removed_address(
-    api: httpx.AsyncClient, auth: dict[str, str], user: UUID, owner: psycopg.Connection[Any]
+    api: httpx.AsyncClient,
+    auth: dict[str, str],
+    user: UUID,
+    owner: psycopg.Connection[Any],
+    connect: Callable[..., psycopg.Connection[Any]],
+    order: tuple[str, str],
 ) -> None:
-    """Whichever comes first, removing or choosing: a removed address is not the default afterwards."""
-    for _ in range(8):
-        made = (await api.post("/v1/addresses", json=HOME, headers=auth)).json()
-        path = f"/v1/addresses/{made['id']}"
-        removed, chosen = await asyncio.gather(api.delete(path, headers=auth), api.put(f"{path}/default", headers=auth))
-        assert removed.status_code == 204
-        assert chosen.status_code in {200, 404}
-        dangling = one(
-            owner,
-            "SELECT count(*) FROM store.users AS u JOIN store.addresses AS a ON a.id = u.default_address_id"
-            " WHERE NOT a.is_active",
-        )
-        assert dangling == 0
+    """Both wait for the user's row, as behind a checkout; whichever comes first then, no removed address is left."""
+    made = (await api.post("/v1/addresses", json=HOME, headers=auth)).json()
+    other = (await api.post("/v1/addresses", json=HOME, headers=auth)).json()
+    holder = connect("owner", autocommit=False)
+    holder.execute("SELECT 1 FROM store.users WHERE id = %s FOR NO KEY UPDATE", (user,))
+    paths = {"DELETE": f"/v1/addresses/{other['id']}", "PUT": f"/v1/addresses/{other['id']}/default"}
+    running = []
+    for waiting, method in enumerate(order, start=1):
+        running.append(asyncio.create_task(api.request(method, paths[method], headers=auth)))
+        await wait_until_waiting(owner, waiting)
+    holder.rollback()
+    statuses = dict(zip(order, [(await task).status_code for task in running], strict=True))
+    assert statuses["DELETE"] == 204
+    assert statuses["PUT"] in {200, 404}
+    expected = UUID(made["id"]) if statuses["PUT"] == 404 else None
+    assert default_of(owner, user)[0] == expected
+    assert rows(owner, "SELECT is_active FROM store.addresses WHERE id = %s", other["id"]) == [(False,)]
 
 
 NO_ADDRESSES: list[dict[str, Any]] = [

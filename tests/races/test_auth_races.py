@@ -9,7 +9,7 @@ import pytest
 
 from app.core.security import sha256
 from tests.support.blocking import backend, wait_until_blocked
-from tests.support.builders import call, one, rows
+from tests.support.builders import call, one, refused, rows
 
 Connect = Callable[..., psycopg.Connection[Any]]
 PHONE = "+919876543210"
@@ -100,6 +100,24 @@ def test_a_new_code_waits_for_a_verify_of_the_old_one(
     first.execute("COMMIT")
     waiting.result()
     assert rows(owner, "SELECT status FROM store.otp_verifications ORDER BY id") == [("verified",), ("pending",)]
+
+
+@pytest.mark.parametrize(("rule", "phone"), [("otp_per_phone_hour", PHONE), ("otp_per_ip_hour", "+919800000001")])
+def test_a_send_waits_for_another_to_be_counted(
+    connect: Connect, owner: psycopg.Connection[Any], pool: ThreadPoolExecutor, rule: str, phone: str
+) -> None:
+    """Of one phone, or of one address whatever the phone: counting goes by turns."""
+    owner.execute(f"UPDATE store.store_settings SET otp_resend_seconds = 0, {rule} = 1")  # type: ignore[call-overload]
+    first, second = connect("command"), connect("command")
+    in_transaction(first)
+    values = {"p_purpose": "login", "p_code_hash": RIGHT, "p_ip": "203.0.113.7"}
+    call(first, "send_otp", p_phone=PHONE, **values, p_own_tx=False)
+    waiting = pool.submit(call, second, "send_otp", p_phone=phone, **values)
+    wait_until_blocked(owner, backend(second), backend(first))
+    first.execute("COMMIT")
+    with refused("KI060"):
+        waiting.result()
+    assert rows(owner, "SELECT count(*) FROM store.otp_verifications") == [(1,)]
 
 
 def test_parallel_guesses_each_count(

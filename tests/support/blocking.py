@@ -1,5 +1,6 @@
 """Steps of a scripted race: a statement that waits is known by who blocks it, never by a pause."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,22 @@ def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
     while not condition():
         assert time.monotonic() < deadline, failure()
         time.sleep(POLL_SECONDS)
+
+
+async def wait_until_waiting(observer: psycopg.Connection[Any], number: int) -> None:
+    """Return once ``number`` backends of this database wait for a lock: for requests whose connection is a pool's."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := _waiting(observer)) != number:
+        assert time.monotonic() < deadline, f"{found} backends wait, not {number}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _waiting(observer: psycopg.Connection[Any]) -> int:
+    row = observer.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _blockers(observer: psycopg.Connection[Any], pid: int) -> list[int]:
