@@ -116,7 +116,8 @@ async def leader_of(connection: Connection, what: str, number: int = 0) -> str |
     """Who holds the lock: the application name, process id and age of its session; None when nobody does."""
     row = await fetch_one(
         connection,
-        "SELECT a.application_name, a.pid, date_trunc('second', clock_timestamp() - a.backend_start)::text"
+        "SELECT COALESCE(NULLIF(a.application_name, ''), 'another session'), a.pid,"
+        " date_trunc('second', clock_timestamp() - a.backend_start)::text"
         " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.objid = %s"
         " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid"

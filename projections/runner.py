@@ -57,10 +57,17 @@ class Projector:
 
     async def run(self) -> None:
         """Until ``stop``."""
-        self._start(self._observe())
-        self._start(listen(self._settings, self.wake, self._stop))
+        aids = [
+            asyncio.create_task(self._observe()),
+            asyncio.create_task(listen(self._settings, self.wake, self._stop)),
+        ]
         await self._stop.wait()
+        for aid in aids:
+            aid.cancel()
+        await asyncio.gather(*aids, return_exceptions=True)
         self.wake()
+        if not self._tasks:
+            return
         done, pending = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in pending:
             log.warning("stopped_late", task=task.get_name())

@@ -43,7 +43,10 @@ async def shard_states(connection: Connection) -> list[ShardStatus]:
     """Every shard that has a checkpoint."""
     cursor = await connection.execute(_LAG)
     found = await cursor.fetchall()
-    return [ShardStatus(*row, await leader_of(connection, row[0], row[1])) for row in found]
+    return [
+        ShardStatus(name, shard, version, position, at, behind, seconds, await leader_of(connection, name, shard))
+        for name, shard, version, position, at, behind, seconds in found
+    ]
 
 
 async def watch_lag(connection: Connection, metrics: ModuleType) -> None:

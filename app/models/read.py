@@ -5,7 +5,7 @@ The views' own tables (``read.catalog_v1`` …) are not here: projections make t
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, MetaData, Text, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -111,6 +111,11 @@ class SearchWord(ReadBase):
 
     word: Mapped[str] = mapped_column(Text, primary_key=True)
     products: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (
+        Index("ix_search_words_trigrams", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+        Index("ix_search_words_beginning", "word", postgresql_ops={"word": "text_pattern_ops"}),
+    )
 
 
 class SearchSynonym(ReadBase):

@@ -196,6 +196,23 @@ def fixed_tables() -> None:
         sa.PrimaryKeyConstraint("word", name=op.f("pk_search_words")),
         schema="read",
     )
+    op.create_index(
+        "ix_search_words_beginning",
+        "search_words",
+        ["word"],
+        unique=False,
+        schema="read",
+        postgresql_ops={"word": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_search_words_trigrams",
+        "search_words",
+        ["word"],
+        unique=False,
+        schema="read",
+        postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
+    )
     # ### end Alembic commands ###
 
 

@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from query_api.routes import accounts, products
+
+ROUTERS: tuple[APIRouter, ...] = (products.router, accounts.router)

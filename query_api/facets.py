@@ -1,0 +1,135 @@
+"""Facets as a shopper reads them, from counts of tokens; and a short memory for counts that were dear to get."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.database import QueryPool
+from query_api.listing import PRICE_BANDS, ListQuery, TextMatch
+from query_api.repositories import catalog
+
+# Counts that came quickly are counted again each time; the dear ones are good for a few seconds.
+DEAR_SECONDS = 0.03
+KEEP_SECONDS = 5.0
+KEPT = 500
+NAMES_SECONDS = 10.0
+MOST_VALUES = 60
+MOST_ATTRIBUTES = 25
+
+Counts = dict[str, int]
+
+
+@dataclass(slots=True)
+class _Kept:
+    counts: Counts
+    until: float
+
+
+class Facets:
+    """Counts facets for lists and searches. Equal questions at one moment are asked once."""
+
+    def __init__(self, pool: QueryPool) -> None:
+        self._pool = pool
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[Counts]] = {}
+        self._names: dict[str, str] = {}
+        self._names_until = 0.0
+
+    async def counts(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
+        """Products per token. ``fresh`` counts now: a consistency token was sent."""
+        if fresh:
+            return await self._count(query, match)
+        key = query.canonical()
+        kept = self._kept.get(key)
+        if kept is not None and kept.until > time.monotonic():
+            return kept.counts
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._count_and_keep(key, query, match))
+            task.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _count_and_keep(self, key: bytes, query: ListQuery, match: TextMatch | None) -> Counts:
+        started = time.monotonic()
+        counts = await self._count(query, match)
+        ended = time.monotonic()
+        if ended - started > DEAR_SECONDS:
+            self._kept[key] = _Kept(counts, ended + KEEP_SECONDS)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return counts
+
+    async def _count(self, query: ListQuery, match: TextMatch | None) -> Counts:
+        return await catalog.facet_counts(self._pool, query.dimensions(), match)
+
+    async def document(self, query: ListQuery, counts: Counts) -> dict[str, Any]:
+        """The facets of a list, by name; each value with its count and whether it is chosen."""
+        names = await self._names_for(counts)
+        chosen = {f"c:{slug}" for slug in query.categories} | {f"b:{slug}" for slug in query.brands}
+        return {
+            "categories": _named(counts, "c:", names, chosen),
+            "brands": _named(counts, "b:", names, chosen),
+            "price": _prices(counts),
+            "attributes": _attributes(counts, query),
+            "rating": _steps(counts, "r:", query.rating),
+            "discount": _steps(counts, "d:", query.discount),
+            "availability": {"in_stock": counts.get("s:in", 0), "out_of_stock": counts.get("s:out", 0)},
+        }
+
+    async def _names_for(self, counts: Counts) -> dict[str, str]:
+        now = time.monotonic()
+        if now > self._names_until or any(t[:2] in {"c:", "b:"} and t not in self._names for t in counts):
+            self._names = await catalog.names(self._pool)
+            self._names_until = now + NAMES_SECONDS
+        return self._names
+
+
+def _named(counts: Counts, prefix: str, names: dict[str, str], chosen: set[str]) -> list[dict[str, Any]]:
+    found = [token for token in counts if token.startswith(prefix)]
+    found.sort(key=lambda token: (token not in chosen, -counts[token], token))
+    return [
+        {
+            "slug": token[2:],
+            "name": names.get(token, token[2:]),
+            "count": counts[token],
+            "selected": token in chosen,
+        }
+        for token in found[:MOST_VALUES]
+    ]
+
+
+def _prices(counts: Counts) -> list[dict[str, Any]]:
+    tops: list[int | None] = [*(low - 1 for low in PRICE_BANDS[1:]), None]
+    return [
+        {"min": low, "max": top, "count": counts[f"p:{number}"]}
+        for number, (low, top) in enumerate(zip(PRICE_BANDS, tops, strict=True))
+        if f"p:{number}" in counts
+    ]
+
+
+def _attributes(counts: Counts, query: ListQuery) -> list[dict[str, Any]]:
+    by_name: dict[str, list[tuple[str, int]]] = {}
+    for token, count in counts.items():
+        if token.startswith("a:"):
+            name, _, value = token[2:].partition("=")
+            by_name.setdefault(name, []).append((value, count))
+    ranked = sorted(
+        by_name.items(), key=lambda item: (item[0] not in query.attributes, -sum(n for _, n in item[1]), item[0])
+    )
+    return [
+        {
+            "name": name,
+            "values": [
+                {"value": value, "count": count, "selected": value in query.attributes.get(name, ())}
+                for value, count in sorted(values, key=lambda item: (-item[1], item[0]))[:MOST_VALUES]
+            ],
+        }
+        for name, values in ranked[:MOST_ATTRIBUTES]
+    ]
+
+
+def _steps(counts: Counts, prefix: str, chosen: int | None) -> list[dict[str, Any]]:
+    steps = sorted(int(token[2:]) for token in counts if token.startswith(prefix))
+    return [{"min": step, "count": counts[f"{prefix}{step}"], "selected": step == chosen} for step in reversed(steps)]

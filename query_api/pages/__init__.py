@@ -1,0 +1,1 @@
+"""Putting answers together from what repositories give: no SQL here, and no HTTP."""

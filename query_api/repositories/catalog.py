@@ -1,0 +1,155 @@
+"""Reads of the catalog view: pages of cards, product pages, facet counts, stock. SELECT only."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from app.core.database import QueryPool
+from query_api.listing import SHOWN, Dimension, Sort, TextMatch
+
+
+class Page(NamedTuple):
+    """The bytes of a product page, its ETag, and when it may be shown."""
+
+    body: bytes
+    etag: str
+    position: int
+
+
+class Card(NamedTuple):
+    """A list card's bytes and where it stands in the order."""
+
+    body: bytes
+    product_id: UUID
+    sort_value: int | datetime
+
+
+async def product_page(pool: QueryPool, slug: str) -> Page | None:
+    """The page of a product that is shown; None when there is none."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"SELECT detail, etag, position FROM read.catalog WHERE slug = %s AND {SHOWN}", (slug,), binary=True
+        )
+        row = await cursor.fetchone()
+    return None if row is None else Page(*row)
+
+
+def _conditions(dimensions: list[Dimension], match: TextMatch | None) -> str:
+    listed = [SHOWN, *(dimension.condition for dimension in dimensions)]
+    if match is not None:
+        listed.append(match.condition)
+    return " AND ".join(listed)
+
+
+def _parameters(dimensions: list[Dimension], match: TextMatch | None) -> dict[str, Any]:
+    values: dict[str, Any] = dict(match.parameters) if match is not None else {}
+    for dimension in dimensions:
+        values |= dimension.parameters
+    return values
+
+
+def page_statement(dimensions: list[Dimension], match: TextMatch | None, sort: Sort, *, after: bool) -> str:
+    """The SELECT of one page; parameters ``limit`` and, beyond the first page, ``after`` and ``after_id``."""
+    where = _conditions(dimensions, match)
+    if after:
+        where += f" AND ({sort.expression}, product_id) {sort.beyond} (%(after)s::{sort.type}, %(after_id)s::uuid)"
+    order = f"{sort.direction}, product_id {sort.direction}"
+    return (
+        f"SELECT card, product_id, {sort.expression} AS sort_value FROM read.catalog WHERE {where}"
+        f" ORDER BY {sort.expression} {order} LIMIT %(limit)s"
+    )
+
+
+async def cards(
+    pool: QueryPool,
+    dimensions: list[Dimension],
+    match: TextMatch | None,
+    sort: Sort,
+    limit: int,
+    after: list[Any] | None,
+) -> list[Card]:
+    """Up to ``limit`` cards in order, after the cursor's values. Planned for its values, not in general."""
+    values = _parameters(dimensions, match) | {"limit": limit}
+    if after is not None:
+        values |= {"after": after[0], "after_id": after[1]}
+    statement = page_statement(dimensions, match, sort, after=after is not None)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement, values, prepare=False, binary=True)
+        return [Card(*row) for row in await cursor.fetchall()]
+
+
+def facet_statement(dimensions: list[Dimension], match: TextMatch | None) -> tuple[str, dict[str, Any]]:
+    """Counts of every token: of facets nobody chose from over all filters, of a chosen one over all but its own.
+
+    The row ``#`` is the number of products that pass all filters.
+    """
+    values = _parameters(dimensions, match)
+    everything = _conditions(dimensions, match)
+    others = ""
+    for number, dimension in enumerate(dimensions):
+        values[f"prefix_{number}"] = dimension.prefix
+        others += f" AND NOT starts_with(token, %(prefix_{number})s)"
+    parts = [f"SELECT '#' AS token, count(*) AS products FROM read.catalog WHERE {everything}"]
+    parts.append(
+        f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog WHERE {everything}) AS shown"
+        f" WHERE true{others} GROUP BY token"
+    )
+    for number, dimension in enumerate(dimensions):
+        rest = [other for other in dimensions if other is not dimension]
+        parts.append(
+            f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog"
+            f" WHERE {_conditions(rest, match)}) AS shown"
+            f" WHERE starts_with(token, %(prefix_{number})s) GROUP BY token"
+        )
+    return " UNION ALL ".join(parts), values
+
+
+async def facet_counts(pool: QueryPool, dimensions: list[Dimension], match: TextMatch | None) -> dict[str, int]:
+    """Products per token, and in all (``#``)."""
+    statement, values = facet_statement(dimensions, match)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement, values, prepare=False)
+        return dict(await cursor.fetchall())
+
+
+async def names(pool: QueryPool) -> dict[str, str]:
+    """What categories and brands are called, by token."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT 'c:' || slug, name FROM store.categories WHERE is_active"
+            " UNION ALL SELECT 'b:' || slug, name FROM store.brands WHERE is_active"
+        )
+        return dict(await cursor.fetchall())
+
+
+async def category_exists(pool: QueryPool, slugs: tuple[str, ...]) -> bool:
+    """Whether all of these are active categories."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT count(*) FROM store.categories WHERE slug = ANY(%s) AND is_active", (list(slugs),)
+        )
+        row = await cursor.fetchone()
+    return bool(row and row[0] == len(set(slugs)))
+
+
+async def stock(pool: QueryPool, skus: list[str]) -> dict[str, int]:
+    """Units that can be sold now, by SKU, of products that are shown; what is not on sale is not in it."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT unit.key, unit.value::bigint FROM read.catalog c"
+            " CROSS JOIN LATERAL jsonb_each_text(c.stock) AS unit"
+            " WHERE c.live AND c.published_at <= now() AND c.skus && %s::text[] AND unit.key = ANY(%s)",
+            ([sku.lower() for sku in skus], skus),
+        )
+        return dict(await cursor.fetchall())
+
+
+async def cards_by_id(pool: QueryPool, product_ids: list[UUID]) -> dict[UUID, bytes]:
+    """Cards of those of the products that are shown."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"SELECT product_id, card FROM read.catalog WHERE product_id = ANY(%s) AND {SHOWN}",
+            (product_ids,),
+            binary=True,
+        )
+        return dict(await cursor.fetchall())

@@ -1,0 +1,78 @@
+"""Reads that search needs: does anything fit, which words are near, how words go on. SELECT only."""
+
+from typing import NamedTuple
+
+from app.core.database import QueryPool
+from query_api.listing import SHOWN, TextMatch
+
+
+class Suggestions(NamedTuple):
+    """What a text may become; brands and categories as (slug, name), products as card bytes."""
+
+    words: list[str]
+    brands: list[tuple[str, str]]
+    categories: list[tuple[str, str]]
+    products: list[bytes]
+
+
+async def finds(pool: QueryPool, match: TextMatch) -> bool:
+    """Whether any product that is shown fits."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"SELECT 1 FROM read.catalog WHERE {SHOWN} AND {match.condition} LIMIT 1", match.parameters, prepare=False
+        )
+        return await cursor.fetchone() is not None
+
+
+async def synonyms(pool: QueryPool, words: list[str]) -> dict[str, list[str]]:
+    """What the catalog calls what shoppers call so."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT word, means FROM read.search_synonyms WHERE word = ANY(%s)", (words,))
+        return dict(await cursor.fetchall())
+
+
+async def nearest_words(pool: QueryPool, words: list[str]) -> dict[str, str]:
+    """For each of the words that no product has: the one most like it, among equals the more frequent."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT given.word, near.word FROM unnest(%s::text[]) AS given (word)"
+            " CROSS JOIN LATERAL (SELECT w.word FROM read.search_words w WHERE w.word %% given.word"
+            " ORDER BY similarity(w.word, given.word) DESC, w.products DESC, w.word LIMIT 1) AS near"
+            " WHERE NOT EXISTS (SELECT FROM read.search_words known WHERE known.word = given.word)",
+            (words,),
+        )
+        return dict(await cursor.fetchall())
+
+
+async def completions(pool: QueryPool, last: str, text: str, limit: int) -> Suggestions:
+    """Words that begin with the last one; brands and categories one of whose words begins with the text."""
+    beginning = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT word FROM read.search_words WHERE word LIKE %s ORDER BY products DESC, word LIMIT %s",
+            (last + "%", limit),
+        )
+        words = [word for (word,) in await cursor.fetchall()]
+        cursor = await connection.execute(
+            "SELECT kind, slug, name FROM ("
+            " SELECT 'brand' AS kind, slug, name FROM store.brands WHERE is_active AND lower(name) LIKE %(beginning)s"
+            " UNION ALL SELECT 'category', slug, name FROM store.categories WHERE is_active"
+            " AND lower(name) LIKE %(beginning)s) AS found ORDER BY length(name), name LIMIT %(limit)s",
+            {"beginning": beginning, "limit": limit},
+        )
+        found = await cursor.fetchall()
+    brands = [(slug, name) for kind, slug, name in found if kind == "brand"]
+    return Suggestions(words, brands, [(slug, name) for kind, slug, name in found if kind == "category"], [])
+
+
+async def best(pool: QueryPool, match: TextMatch, limit: int) -> list[bytes]:
+    """The cards that fit best."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"SELECT card FROM read.catalog WHERE {SHOWN} AND {match.condition}"
+            f" ORDER BY {match.score} DESC, product_id DESC LIMIT %(limit)s",
+            match.parameters | {"limit": limit},
+            prepare=False,
+            binary=True,
+        )
+        return [card for (card,) in await cursor.fetchall()]
