@@ -82,7 +82,7 @@ BEGIN
                 v.product_id,
                 v.sku,
                 v.hsn_code,
-                CASE WHEN pg_catalog.cardinality(p.options) = 0 THEN p.title ELSE p.title || ' – ' || v.title END AS title,
+                CASE WHEN v.title IN ('', 'Default Title') THEN p.title ELSE p.title || ' – ' || v.title END AS title,
                 t.rate_bp,
                 a.net,
                 a.net - (a.net * 10000 + (10000 + t.rate_bp) / 2) / (10000 + t.rate_bp) AS tax

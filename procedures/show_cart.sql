@@ -28,10 +28,20 @@ BEGIN
                             'sku', v.sku,
                             'variant_id', v.id,
                             'product_id', p.id,
+                            'product_slug', p.slug,
                             'title', CASE
-                                WHEN pg_catalog.cardinality(p.options) = 0 THEN p.title
+                                WHEN v.title IN ('', 'Default Title') THEN p.title
                                 ELSE p.title || ' – ' || v.title
                             END,
+                            'image', (
+                                SELECT g.url
+                                FROM store.product_images AS g
+                                WHERE g.product_id = p.id
+                                ORDER BY
+                                    (g.variant_id = v.id) IS TRUE DESC,
+                                    g.position
+                                LIMIT 1
+                            ),
                             'quantity', i.quantity,
                             'unit_price', i.unit_price,
                             'previous_unit_price', i.previous_unit_price,
@@ -72,7 +82,9 @@ BEGIN
             'discount_total', c.discount_total,
             'shipping_total', c.shipping_total,
             'tax_total', c.tax_total,
-            'grand_total', c.grand_total
+            'grand_total', c.grand_total,
+            'validated_at', c.validated_at,
+            'updated_at', c.updated_at
         )
         INTO o_result
         FROM store.carts AS c

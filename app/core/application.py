@@ -14,6 +14,7 @@ from app.core.problems import install_problem_handlers
 API_VERSION = "1.0.0"
 EXPOSED_HEADERS = (
     "ETag",
+    "X-Cart-Token",
     "Retry-After",
     "RateLimit",
     "RateLimit-Policy",

@@ -2,11 +2,13 @@
 
 from fastapi import APIRouter
 
-from command_api.routes import auth, inventory, me, orders, payments, refunds
+from command_api.routes import auth, carts, coupons, inventory, me, orders, payments, refunds
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     me.router,
+    carts.router,
+    coupons.router,
     orders.router,
     payments.router,
     refunds.router,
