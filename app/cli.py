@@ -3,6 +3,7 @@
 from app.commands import (
     audit,
     console,
+    doctor,
     docs,
     migrate,
     procedures,
@@ -18,6 +19,7 @@ from app.commands import (
 app = console.new_typer("Kirana, a storefront backend: run it, migrate it, look after it.")
 app.command()(up.up)
 app.command()(worker.worker)
+app.command()(doctor.doctor)
 app.command()(sandbox_gateway.sandbox_gateway)
 app.command()(audit.audit)
 app.command()(replay.replay)

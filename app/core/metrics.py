@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -32,6 +33,8 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_1_0_0
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CALL_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+log = structlog.get_logger(__name__)
 
 
 class Metrics:
@@ -131,12 +134,18 @@ def use_metrics(metrics: Metrics) -> None:
 def exporting(registry: CollectorRegistry, host: str, port: int | None) -> Iterator[int | None]:
     """Serve a registry on a port of its own while the block runs: for a process with no application.
 
-    No port, no server; 0 is any free one. Yields the port. Raises OSError when it is taken.
+    No port, no server; 0 is any free one. Yields the port, or None where there is no server: a port that is taken is
+    told in the log, and keeps nobody from working.
     """
     if port is None:
         yield None
         return
-    server, thread = start_http_server(port, host, registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        log.warning("metrics_not_served", port=port, error=error.strerror)
+        yield None
+        return
     try:
         yield server.server_port
     finally:
