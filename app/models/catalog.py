@@ -33,6 +33,7 @@ class Brand(Base):
     slug: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text)
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    version: Mapped[Version]
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (CheckConstraint(f"slug ~ {SLUG}", name="slug_shape"),)

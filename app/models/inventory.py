@@ -44,6 +44,7 @@ class Warehouse(Base):
     pincode: Mapped[str] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(Integer, server_default=text("100"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    version: Mapped[Version]
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (

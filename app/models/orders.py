@@ -206,6 +206,7 @@ class ShippingRule(Base):
     charge: Mapped[ZeroPaise]
     tax_rate_bp: Mapped[int] = mapped_column(Integer, server_default=text("1800"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    version: Mapped[Version]
 
     __table_args__ = (
         CheckConstraint("charge >= 0 AND min_subtotal >= 0", name="amounts_not_negative"),
