@@ -1,8 +1,8 @@
 -- confirm_order: the order stands: its hold becomes a sale, its coupons are used, its cart is done with.
 -- Locks:  user, cart, order, then inventory by (variant, warehouse, bucket).
--- Raises: KI030 order_not_found, KI031 order_state.
+-- Raises: KI030 order_not_found, KI031 order_state, and by its part KI005 hold_not_open.
 -- Emits:  order.confirmed, inventory.decreased
--- Called by: place_order (cash on delivery, or nothing to pay); settle_capture when the money is there.
+-- Called by: place_order (cash on delivery, or nothing to pay); confirm_paid_order when the money is there.
 CREATE OR REPLACE PROCEDURE store.confirm_order(
     IN    p_order_id    uuid,
     IN    p_actor_id    uuid    DEFAULT NULL,
@@ -15,7 +15,6 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_order   store.orders%ROWTYPE;
-    v_live_id uuid;
     v_ignored jsonb;
 BEGIN
     BEGIN
@@ -53,35 +52,18 @@ BEGIN
                 DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', 'confirmed')::text;
         END IF;
 
-        -- An expired order that is paid late takes the place of the unpaid one that its cart made since. One that is paid
-        -- for stays: then the cart was bought already, and this money goes back.
-        IF v_order.status = 'expired' THEN
-            SELECT o.id
-            INTO v_live_id
+        -- One live order per cart version: confirm_paid_order lets the unpaid one give way; one that stands, stays.
+        IF v_order.status = 'expired' AND EXISTS (
+            SELECT 1
             FROM store.orders AS o
             WHERE o.cart_id = v_order.cart_id
                 AND o.cart_version = v_order.cart_version
                 AND o.status NOT IN ('cancelled', 'expired')
-            FOR UPDATE;
-            IF EXISTS (
-                SELECT 1
-                FROM store.orders AS o
-                WHERE o.id = v_live_id
-                    AND o.status <> 'pending_payment'
-            ) THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'KI031',
-                    MESSAGE = 'Another order of the same cart stands already.',
-                    DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', 'confirmed')::text;
-            END IF;
-            IF v_live_id IS NOT NULL THEN
-                CALL store.replace_pending_order(
-                    p_user_id => v_order.user_id,
-                    p_context => p_context,
-                    p_own_tx => FALSE,
-                    o_result => v_ignored
-                );
-            END IF;
+        ) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI031',
+                MESSAGE = 'Another order of the same cart stands already.',
+                DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', 'confirmed')::text;
         END IF;
 
         CALL store.decrease_inventory(

@@ -2,7 +2,7 @@
 -- Locks:  order, then inventory by (variant, warehouse, bucket); free rows first, without waiting.
 -- Raises: KI030 order_not_found, KI004 hold_exists, KI001 out_of_stock.
 -- Emits:  inventory.locked
--- Called by: place_order; settle_capture when the money came after the hold had ended.
+-- Called by: place_order; confirm_paid_order when the money came after the hold had ended.
 CREATE OR REPLACE PROCEDURE store.lock_inventory(
     IN    p_order_id    uuid,
     IN    p_expires_at  timestamptz,

@@ -2,7 +2,7 @@
 -- Locks:  order, then coupon, inventory, payment; the user is held by the caller.
 -- Raises: nothing of its own.
 -- Emits:  order.cancelled or order.expired, inventory.released
--- Called by: create_order before another checkout; confirm_order when an expired order is paid late after all.
+-- Called by: prepare_checkout before another checkout; confirm_paid_order when an expired order is paid after all.
 CREATE OR REPLACE PROCEDURE store.replace_pending_order(
     IN    p_user_id  uuid,
     IN    p_context  jsonb   DEFAULT '{}',
