@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.errors import BY_CODE, Refused
 from app.core.problems import problem
 from app.core.telemetry.context import request_info, valid_traceparent
+from app.core.telemetry.redaction import redact_text
 
 CONSISTENCY_HEADER = "X-Consistency-Token"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -222,6 +223,9 @@ class KiranaHeaders:
 
 
 def request_id_of(given: bytes | None) -> str:
-    """The id a request came with if it is of the right form, else a fresh one of 32 hex digits."""
-    text = (given or b"").decode("latin-1")
-    return text if _REQUEST_ID.match(text) else secrets.token_hex(16)
+    """The id a request came with if it is of the right form and names nobody, else a fresh one of 32 hex digits."""
+    if given is not None:
+        text = given.decode("latin-1")
+        if _REQUEST_ID.match(text) and redact_text(text) == text:
+            return text
+    return secrets.token_hex(16)

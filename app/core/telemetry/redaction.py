@@ -31,8 +31,10 @@ PRIVATE_ENDINGS = (
     *("_phone", "_email", "_code_hash", "_token", "_tokens", "_secret", "_secrets", "_address", "_otp", "_password"),
     *("_signature", "_hash"),
 )
-# Made by the code itself, never from what a request brought: not worth a look.
-OUR_OWN_KEYS = frozenset({"timestamp", "level", "method", "route", "logger", "procedure", "side"})
+# Made by the code itself, or checked when they came in: not worth a look at every line.
+OUR_OWN_KEYS = frozenset(
+    {"timestamp", "level", "method", "route", "client", "request_id", "traceparent", "logger", "procedure", "side"}
+)
 
 _SUSPECT = re.compile(r"[\d@]|[A-Za-z0-9_-]{40}|eyJ|DETAIL|[Bb]earer")
 _PRIVATE_VALUE = re.compile(
