@@ -5,11 +5,12 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
 import typer
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY
 from rich.table import Table
 
 from app.commands.console import new_typer, out
 from app.core.config import get_settings
+from app.core.metrics import exporting
 from app.core.telemetry import configure_logging
 from projections.books import Connection, connect
 from projections.registry import PROJECTIONS
@@ -34,15 +35,16 @@ def now(work: Coroutine[Any, Any, Answer]) -> Answer:
 @app.command()
 def run(
     shards: Annotated[str | None, typer.Option(help="Only these shards of each projection, e.g. 0,1.")] = None,
-    metrics_port: Annotated[int, typer.Option(help="Serve /metrics on this port of 127.0.0.1; 0 is off.")] = 0,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics on this port; else on KIRANA_METRICS_PORT, if that is set.")
+    ] = None,
 ) -> None:
     """Keep the views up to date until Ctrl-C or SIGTERM. A second process stands by."""
     settings = get_settings()
     configure_logging(settings)
-    if metrics_port:
-        start_http_server(metrics_port, "127.0.0.1")
     only = None if shards is None else [int(number) for number in shards.split(",")]
-    now(run_until_signalled(settings, only))
+    with exporting(REGISTRY, settings.metrics_host, metrics_port or settings.metrics_port):
+        now(run_until_signalled(settings, only))
 
 
 @app.command("list")

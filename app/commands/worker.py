@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from app.commands.console import CommandFailed, say
 from app.core.config import Settings, get_settings
 from app.core.database import command_pool
+from app.core.metrics import Metrics, exporting, use_metrics
 from app.core.telemetry import configure_logging
 from command_api.services.gateway import http_gateway, send_due_refunds
 from command_api.services.sweeper import sweep
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, then end.")] = False,
     interval: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 1.0,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics on this port; else on KIRANA_METRICS_PORT, if that is set.")
+    ] = None,
 ) -> None:
     """Expire unpaid orders, apply due prices, send refunds. Ctrl-C or SIGTERM ends it between two batches."""
     settings = get_settings()
@@ -31,7 +35,10 @@ def worker(
         totals = asyncio.run(_once(settings))
         for name, done in totals.items():
             say(f"{name:<18} {done}")
-    else:
+        return
+    metrics = Metrics()
+    use_metrics(metrics)
+    with exporting(metrics.registry, settings.metrics_host, metrics_port or settings.metrics_port):
         asyncio.run(_until_signalled(settings, interval))
 
 
