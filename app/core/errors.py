@@ -55,7 +55,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("coupon_limit_reached", "KI025", 409, "Too many coupons on one cart", "Remove one of them."),
     # order
     Refusal("order_not_found", "KI030", 404, "No such order", "Check the id."),
-    Refusal("order_state", "KI031", 409, "The order can't take that step", "See `status` for where it is."),
+    Refusal("order_state", "KI031", 409, "The order can't take that step", "See `state` for where it is."),
     Refusal("order_hold_expired", "KI032", 409, "The time to pay is over", "Check out again."),
     Refusal("address_not_found", "KI033", 404, "No such address", "Use one of your own addresses."),
     Refusal("not_serviceable", "KI034", 409, "We do not deliver there", "Choose another address."),
@@ -64,7 +64,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     # payment
     Refusal("payment_not_found", "KI040", 404, "No such payment", "Register an attempt first."),
-    Refusal("payment_state", "KI041", 409, "The payment is past that step", "See `status` for where it is."),
+    Refusal("payment_state", "KI041", 409, "The payment is past that step", "See `state` for where it is."),
     Refusal(
         "payment_signature", "KI042", 400, "The signature does not fit", "Send what the gateway signed, unchanged."
     ),
@@ -75,7 +75,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("refund_not_found", "KI050", 404, "No such refund", "Check the id."),
     Refusal("refund_exceeds_captured", "KI051", 409, "More than was paid", "Ask for no more than what is left."),
     Refusal("refund_line_invalid", "KI052", 422, "That line can't be refunded so", "See `field` for which."),
-    Refusal("refund_state", "KI053", 409, "The refund is past that step", "See `status` for where it is."),
+    Refusal("refund_state", "KI053", 409, "The refund is past that step", "See `state` for where it is."),
     # identity
     Refusal("otp_rate_limited", "KI060", 429, "Too many codes asked for", "Wait as long as Retry-After says."),
     Refusal("otp_invalid", "KI061", 401, "The code does not fit", "Check it, or ask for a new one."),

@@ -48,7 +48,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem response: ``type title status code detail remedy`` plus the refusal's own members."""
-    body: dict[str, object] = dict(extra or {})
+    # `status` is the HTTP status here (RFC 9457), so where an order, payment or refund stands goes out as `state`
+    body: dict[str, object] = {"state" if name == "status" else name: value for name, value in (extra or {}).items()}
     body |= {
         "type": PROBLEM_TYPE_BASE + refusal.code,
         "title": refusal.title,
