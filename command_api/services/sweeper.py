@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import structlog
 
 from app.core.database import CommandPool
-from app.core.paths import PROCEDURES_DIR
 from command_api.services.procedures import call
 
 BATCH = 100
@@ -41,18 +41,29 @@ async def expire_due_orders(pool: CommandPool) -> int:
 
 
 async def sweep(pool: CommandPool, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
-    """Do all that is due now, batch by batch; how much of each was done. Ends early, between two batches, when told."""
+    """Do all that is due now, batch by batch; how much of each was done. Ends early, between two batches, when told.
+
+    A chore that fails does not keep the others from being done; what failed is raised at the end, as a group.
+    """
     totals: dict[str, int] = {}
+    failures: list[psycopg.Error] = []
     for chore in CHORES:
-        if not (PROCEDURES_DIR / f"{chore.procedure}.sql").exists():
-            continue
-        total = 0
-        while not stopping():
-            done = chore.done((await call(pool, chore.procedure, p_limit=BATCH)).result)
-            total += done
-            if done < BATCH:
-                break
-        if total:
-            log.info("swept", procedure=chore.procedure, done=total)
-        totals[chore.procedure] = total
+        try:
+            totals[chore.procedure] = await _all_of(pool, chore, stopping)
+        except psycopg.Error as error:
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("chores that failed", failures)
     return totals
+
+
+async def _all_of(pool: CommandPool, chore: Chore, stopping: Callable[[], bool]) -> int:
+    total = 0
+    while not stopping():
+        done = chore.done((await call(pool, chore.procedure, p_limit=BATCH)).result)
+        total += done
+        if done < BATCH:
+            break
+    if total:
+        log.info("swept", procedure=chore.procedure, done=total)
+    return total
