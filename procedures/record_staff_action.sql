@@ -1,8 +1,8 @@
 -- record_staff_action: refuse a member of staff who lacks a permission, and audit the write of one who has it.
--- Locks:  the staff member's row (shared), so that a role taken away meanwhile takes effect.
--- Raises: KI067 forbidden.
+-- Locks:  the staff member's row (shared, by check_staff_permission).
+-- Raises: what check_staff_permission raises.
 -- Emits:  nothing.
--- Called by: every procedure that staff use, first with p_after NULL or at once with both states.
+-- Called by: every procedure that staff use, with the states before and after.
 CREATE OR REPLACE PROCEDURE store.record_staff_action(
     IN    p_staff_id      uuid,
     IN    p_permission    text,
@@ -17,33 +17,17 @@ CREATE OR REPLACE PROCEDURE store.record_staff_action(
 )
 LANGUAGE plpgsql
 AS $procedure$
-DECLARE
-    v_role text;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
-
-        SELECT m.role
-        INTO v_role
-        FROM store.staff_members AS m
-        WHERE m.user_id = p_staff_id
-            AND m.is_active
-        FOR SHARE;
-
-        IF NOT EXISTS (
-            SELECT 1
-            FROM store.staff_role_permissions AS p
-            WHERE p.role = v_role
-                AND p.permission = p_permission
-        ) THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'KI067',
-                MESSAGE = 'You are not allowed to do this.',
-                DETAIL = pg_catalog.jsonb_build_object('permission', p_permission)::text;
-        END IF;
-
+        CALL store.check_staff_permission(
+            p_staff_id => p_staff_id,
+            p_permission => p_permission,
+            p_own_tx => FALSE,
+            o_result => o_result
+        );
         INSERT INTO store.staff_actions (
             staff_id, permission, action, subject_type, subject_id, before, after, ip, request_id
         )
@@ -58,7 +42,6 @@ BEGIN
             (p_context ->> 'ip')::inet,
             p_context ->> 'request_id'
         );
-        o_result := pg_catalog.jsonb_build_object('role', v_role);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;
