@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import signal
 import socket
 import sys
@@ -21,10 +22,15 @@ from app.core.config import Settings, get_settings
 
 READY_SECONDS = 90.0
 PROBE_SECONDS = 2.0
+# What a developer's machine wants unless told otherwise: codes where the journey and `kirana replay` can read them,
+# and shoppers' addresses as the replay gives them.
+DEVELOPMENT = {"KIRANA_OTP_SENDER": "file", "KIRANA_TRUSTED_PROXIES": '["127.0.0.1/32"]'}
 
 
 def up() -> None:
     """Start everything: servers, schema, procedures, demo catalog, APIs, projector, worker. Ctrl-C stops it all."""
+    for name, value in DEVELOPMENT.items():
+        os.environ.setdefault(name, value)
     settings = make_secrets(get_settings())
     settings.check()
     _ports_free(settings)
@@ -66,6 +72,7 @@ def _children(settings: Settings) -> list[Child]:
     for name, module, arguments in (
         ("projector", "app.commands.projections", ("projections", "run")),
         ("worker", "app.commands.worker", ("worker",)),
+        ("sandbox gateway", "app.commands.sandbox_gateway", ("sandbox-gateway",)),
     ):
         if importlib.util.find_spec(module) is not None:
             children.append(Child(name, [sys.executable, "-m", "app.cli", *arguments]))
@@ -111,11 +118,12 @@ def _show(settings: Settings, supervisor: Supervisor) -> None:
     table.add_row("both APIs, one address", f"{base}:{settings.port}")
     table.add_row("command API", f"{base}:{settings.command_port}/docs")
     table.add_row("query API", f"{base}:{settings.query_port}/docs")
+    table.add_row("sandbox gateway", f"{base}:{settings.sandbox_port}/docs")
     for child in supervisor.children:
         if child.process is not None:
             table.add_row(child.name, f"process {child.process.pid}")
     out.print(table)
-    say(journey(f"{base}:{settings.port}", sys.executable))
+    say(journey(f"{base}:{settings.port}", f"{base}:{settings.sandbox_port}", settings.data_dir, sys.executable))
     say("Ready. Ctrl-C stops everything.")
 
 
@@ -125,6 +133,7 @@ def _ports_free(settings: Settings) -> None:
         ("KIRANA_PORT", settings.port),
         ("KIRANA_COMMAND_PORT", settings.command_port),
         ("KIRANA_QUERY_PORT", settings.query_port),
+        ("KIRANA_SANDBOX_PORT", settings.sandbox_port),
     ):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

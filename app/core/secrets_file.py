@@ -8,6 +8,8 @@ from typing import Any
 
 FILE_NAME = "secrets.json"
 SECRET_BYTES = 48
+# the sandbox gateway, and `kirana replay`, which is a gateway of its own
+DEVELOPMENT_PROVIDERS = ("sandbox", "replay")
 
 
 def _generated() -> dict[str, Any]:
@@ -15,7 +17,7 @@ def _generated() -> dict[str, Any]:
         "jwt_secret": secrets.token_urlsafe(SECRET_BYTES),
         "otp_pepper": secrets.token_urlsafe(SECRET_BYTES),
         "cursor_secret": secrets.token_urlsafe(SECRET_BYTES),
-        "webhook_secrets": {"sandbox": [secrets.token_urlsafe(SECRET_BYTES)]},
+        "webhook_secrets": {name: [secrets.token_urlsafe(SECRET_BYTES)] for name in DEVELOPMENT_PROVIDERS},
     }
 
 

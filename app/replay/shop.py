@@ -14,7 +14,8 @@ import httpx
 from app.core.config import Settings
 from app.core.security import sign_payment, sign_webhook
 
-PROVIDER = "sandbox"
+# a provider of the replay's own, so that no gateway pays out its refunds a second time
+PROVIDER = "replay"
 CURRENCY = "INR"
 OTP_WAIT_SECONDS = 5.0
 REQUEST_TIMEOUT_SECONDS = 30.0
