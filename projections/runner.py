@@ -12,6 +12,7 @@ import structlog
 from app.core.config import NotConfigured, Settings
 from projections import metrics
 from projections.books import connect, pause
+from projections.navigation.follower import REFRESH_SECONDS, NavigationFollower
 from projections.registry import PROJECTIONS
 from projections.status import shards_of, watch_lag
 from projections.wake import listen
@@ -26,12 +27,18 @@ log = structlog.get_logger(__name__)
 class Projector:
     """Runs the workers that its shards ask for; a second process stands by for each, or takes other shards."""
 
-    def __init__(self, settings: Settings, only_shards: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        only_shards: Sequence[int] | None = None,
+        refresh: tuple[float, float] = REFRESH_SECONDS,
+    ) -> None:
         self._settings = settings
         self._only = only_shards
         self._stop = asyncio.Event()
         self._workers: dict[tuple[str, int], ShardWorker] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._navigation = NavigationFollower(self.dsn, self._stop, refresh)
 
     def dsn(self) -> str:
         """The projector's DSN, asked for at each connect: the database may come later, or move."""
@@ -49,6 +56,7 @@ class Projector:
         """Have every worker look at once."""
         for worker in self._workers.values():
             worker.wake()
+        self._navigation.wake()
 
     @property
     def leads(self) -> bool:
@@ -61,13 +69,12 @@ class Projector:
             asyncio.create_task(self._observe()),
             asyncio.create_task(listen(self._settings, self.wake, self._stop)),
         ]
+        self._start(self._navigation.run(), "navigation")
         await self._stop.wait()
         for aid in aids:
             aid.cancel()
         await asyncio.gather(*aids, return_exceptions=True)
         self.wake()
-        if not self._tasks:
-            return
         done, pending = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in pending:
             log.warning("stopped_late", task=task.get_name())
@@ -89,7 +96,8 @@ class Projector:
                     self._start(worker.run(), f"{name}/{shard}")
 
     def _applied(self) -> None:
-        """A worker committed a batch."""
+        """A worker committed a batch: those who follow the views look at once."""
+        self._navigation.wake()
 
     async def _observe(self) -> None:
         """Start the workers that the registry asks for, and measure the lag, every second."""
@@ -112,9 +120,11 @@ class Projector:
 
 
 @asynccontextmanager
-async def running(settings: Settings, only_shards: Sequence[int] | None = None) -> AsyncIterator[Projector]:
+async def running(
+    settings: Settings, only_shards: Sequence[int] | None = None, refresh: tuple[float, float] = REFRESH_SECONDS
+) -> AsyncIterator[Projector]:
     """A projector beside the caller, stopped at the end: for tests and for one-process set-ups."""
-    projector = Projector(settings, only_shards)
+    projector = Projector(settings, only_shards, refresh)
     task = asyncio.create_task(projector.run())
     try:
         yield projector

@@ -5,7 +5,7 @@ The one here is PostgreSQL: stemmed full text with prefixes and synonyms; SKU an
 sells corrected by trigrams; and when nothing fits, any of the words, and then what sells.
 """
 
-import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from query_api.repositories import search
 
 MOST_WORDS = 12
 SHORTEST_CORRECTED = 4
-_WORD = re.compile(r"[^\W_]+")
+SHORTEST_SKU = 3
 
 RELEVANCE = "relevance"
 
@@ -63,7 +63,7 @@ class PostgresSearch:
     async def interpret(self, text: str, mode: str | None = None) -> Reading:
         """All words; else corrected; else any of the words; else nothing, and what sells is shown."""
         words = words_of(text)
-        if not words:
+        if not words or mode == "popular":
             return Reading(None, "popular")
         synonyms = await search.synonyms(self._pool, words)
         modes = [mode] if mode else ["exact", "corrected", "any_word"]
@@ -99,7 +99,13 @@ class PostgresSearch:
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in lower case, in order, each once."""
-    return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))[:MOST_WORDS]
+    spaced = "".join(character if _in_word(character) else " " for character in text)
+    return list(dict.fromkeys(spaced.lower().split()))[:MOST_WORDS]
+
+
+def _in_word(character: str) -> bool:
+    """Letters, digits, and the marks that belong to letters (vowel signs of Indian scripts among them)."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def _match(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_word: bool) -> TextMatch:
@@ -113,9 +119,10 @@ def _match(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_w
             alternatives.append(f"({' & '.join(parts)})")
         groups.append(f"({' | '.join(alternatives)})")
     sku = text.strip().lower()
+    quoted = sku.replace("\\", "\\\\").replace("'", "''")
     condition = (
-        "(search @@ (to_tsquery('read.kirana', %(terms)s) || to_tsquery('read.kirana_plain', %(terms)s))"
-        " OR skus @> ARRAY[%(sku)s])"
+        "search @@ (to_tsquery('read.kirana', %(terms)s) || to_tsquery('read.kirana_plain', %(terms)s)"
+        " || %(sku_terms)s::tsquery)"
     )
     score = (
         "((CASE WHEN skus @> ARRAY[%(sku)s] THEN 8000000 ELSE 0 END)"
@@ -124,4 +131,6 @@ def _match(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_w
         " + least(sold_units, 50000)"
         " + (CASE WHEN in_stock THEN 50000 ELSE 0 END))::bigint"
     )
-    return TextMatch(condition, score, {"terms": (" | " if any_word else " & ").join(groups), "sku": sku})
+    terms = (" | " if any_word else " & ").join(groups)
+    sku_terms = f"'{quoted}':*" if len(sku) >= SHORTEST_SKU else f"'{quoted}'"
+    return TextMatch(condition, score, {"terms": terms, "sku": sku, "sku_terms": sku_terms})

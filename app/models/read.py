@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, MetaData, Te
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.models.base import NAMING_CONVENTION, READ_SCHEMA, CreatedAt, Instant, MaybeInstant, one_of
+from app.models.base import NAMING_CONVENTION, READ_SCHEMA, CreatedAt, MaybeInstant, one_of
 
 
 class ReadBase(DeclarativeBase):
@@ -132,16 +132,6 @@ class SearchSynonym(ReadBase):
     )
 
 
-class RefreshMark(ReadBase):
-    """When a periodic refresh (``popularity``, ``search_words``) was last done, so that one process does each."""
-
-    __tablename__ = "refresh_marks"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    refreshed_at: Mapped[Instant]
-    seconds: Mapped[float]
-
-
 __all__ = [
     "DeadLetter",
     "PendingKey",
@@ -150,7 +140,6 @@ __all__ = [
     "ProjectionRow",
     "ProjectionVersion",
     "ReadBase",
-    "RefreshMark",
     "SearchSynonym",
     "SearchWord",
 ]

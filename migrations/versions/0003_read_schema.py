@@ -173,14 +173,6 @@ def fixed_tables() -> None:
         schema="read",
     )
     op.create_table(
-        "refresh_marks",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_refresh_marks")),
-        schema="read",
-    )
-    op.create_table(
         "search_synonyms",
         sa.Column("word", sa.Text(), nullable=False),
         sa.Column("means", postgresql.ARRAY(sa.Text()), nullable=False),

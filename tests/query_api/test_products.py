@@ -79,8 +79,13 @@ async def test_a_facets_own_choice_does_not_narrow_its_own_counts(toys: Shop) ->
     assert facets["availability"] == {"in_stock": 3, "out_of_stock": 0}
 
 
-@pytest.mark.parametrize("query", ["", "category=toys", "brand=acme&in_stock=true", "attr.Color=Red&max_price=90000"])
-async def test_each_count_is_what_choosing_it_gives(toys: Shop, query: str) -> None:
+async def test_each_count_is_what_choosing_it_gives(toys: Shop, subtests: pytest.Subtests) -> None:
+    for query in ["", "category=toys", "brand=acme&in_stock=true", "attr.Color=Red&max_price=90000"]:
+        with subtests.test(query=query):
+            await check_counts(toys, query)
+
+
+async def check_counts(toys: Shop, query: str) -> None:
     facets = (await toys.get(f"/v1/products?{query}"))["facets"]
     for brand in facets["brands"]:
         rest = "&".join(part for part in query.split("&") if not part.startswith("brand="))
@@ -96,19 +101,20 @@ async def test_each_count_is_what_choosing_it_gives(toys: Shop, query: str) -> N
         assert (await toys.get(f"/v1/products?{rest}&min_price={band['min']}{top}"))["total"] == band["count"]
 
 
-@pytest.mark.parametrize(
-    ("sort", "key", "falling"),
-    [
-        ("price_asc", "price", False),
-        ("price_desc", "price", True),
-        ("rating", "rating", True),
-        ("discount", "discount_percent", True),
-    ],
+ORDERS = (
+    ("price_asc", "price", False),
+    ("price_desc", "price", True),
+    ("rating", "rating", True),
+    ("discount", "discount_percent", True),
 )
-async def test_orders(toys: Shop, sort: str, key: str, falling: bool) -> None:
-    found = [item[key] for item in (await toys.get(f"/v1/products?sort={sort}&limit=100"))["items"]]
-    assert found == sorted(found, reverse=falling)
-    assert len(set(found)) > 3
+
+
+async def test_orders(toys: Shop, subtests: pytest.Subtests) -> None:
+    for sort, key, falling in ORDERS:
+        with subtests.test(sort=sort):
+            found = [item[key] for item in (await toys.get(f"/v1/products?sort={sort}&limit=100"))["items"]]
+            assert found == sorted(found, reverse=falling)
+            assert len(set(found)) > 3
 
 
 async def test_newest_first(toys: Shop) -> None:
@@ -185,9 +191,8 @@ async def test_a_page_that_did_not_change_is_not_sent_again(shop: Shop) -> None:
     assert (await shop.client.get("/v1/products/kettle", headers={"If-None-Match": etag})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_questions_that_make_no_sense_are_refused(shop: Shop, subtests: pytest.Subtests) -> None:
+    for query in [
         "limit=0",
         "limit=101",
         "sort=random",
@@ -197,7 +202,6 @@ async def test_a_page_that_did_not_change_is_not_sent_again(shop: Shop) -> None:
         "category=%00",
         "attr.=x",
         "attr.a%3Db=x",
-    ],
-)
-async def test_questions_that_make_no_sense_are_refused(shop: Shop, query: str) -> None:
-    assert (await shop.get(f"/v1/products?{query}", 422))["code"] in {"validation_failed", "invalid_value"}
+    ]:
+        with subtests.test(query=query):
+            assert (await shop.get(f"/v1/products?{query}", 422))["code"] in {"validation_failed", "invalid_value"}

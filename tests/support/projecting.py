@@ -54,7 +54,7 @@ async def reached(database: Database, position: int, *projections: str) -> None:
 @asynccontextmanager
 async def projecting(database: Database, shards: list[int] | None = None) -> AsyncIterator[Projector]:
     """A projector on this database while the block runs."""
-    async with running(database.settings, shards) as projector:
+    async with running(database.settings, shards, (0.05, 0.1)) as projector:
         yield projector
 
 

@@ -16,7 +16,7 @@ from tests.support.projecting import announce, reached
 
 def slug_of(text: str) -> str:
     """The slug of a title."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or f"p-{text.encode().hex()[:40]}"
 
 
 @dataclass
