@@ -1,8 +1,8 @@
--- apply_due_prices: let scheduled prices whose time has come take effect, oldest first.
--- Locks:  the due price changes (those another worker has are skipped), then product and variant.
+-- apply_due_prices: let the scheduled prices whose moment has come take effect.
+-- Locks:  products that nobody else has locked, their variants, the due price changes.
 -- Raises: nothing of its own.
--- Emits:  price.changed (by apply_price)
--- Called by: the worker
+-- Emits:  price.changed
+-- Called by: kirana worker
 CREATE OR REPLACE PROCEDURE store.apply_due_prices(
     IN    p_limit    integer DEFAULT 100,
     IN    p_context  jsonb   DEFAULT '{}',
@@ -12,40 +12,60 @@ CREATE OR REPLACE PROCEDURE store.apply_due_prices(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_due      record;
-    v_applied  integer := 0;
+    v_product  uuid;
+    v_due      bigint[];
+    v_applied  bigint := 0;
     v_position bigint;
-    v_one      jsonb;
+    v_ignored  jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
-        FOR v_due IN
-            SELECT
-                c.id,
-                c.variant_id,
-                c.price,
-                c.mrp
-            FROM store.price_changes AS c
-            INNER JOIN store.product_variants AS v ON v.id = c.variant_id
-            WHERE c.status = 'scheduled'
-                AND c.effective_from <= pg_catalog.now()
-            ORDER BY v.product_id, c.variant_id, c.effective_from, c.id
+
+        FOR v_product IN
+            SELECT p.id
+            FROM store.products AS p
+            WHERE p.id IN (
+                SELECT v.product_id
+                FROM store.price_changes AS c
+                INNER JOIN store.product_variants AS v ON v.id = c.variant_id
+                WHERE c.status = 'scheduled'
+                    AND c.effective_from <= pg_catalog.now()
+            )
+            ORDER BY p.id
             LIMIT p_limit
-            FOR UPDATE OF c SKIP LOCKED
+            FOR NO KEY UPDATE SKIP LOCKED
         LOOP
-            CALL store.apply_price(
-                p_variant_id => v_due.variant_id,
-                p_price => v_due.price,
-                p_mrp => v_due.mrp,
-                p_change_id => v_due.id,
+            PERFORM 1
+            FROM store.product_variants AS v
+            WHERE v.product_id = v_product
+            ORDER BY v.id
+            FOR NO KEY UPDATE;
+            -- Asked again now that the product is ours: what another sweeper did before we locked it is not due any more.
+            WITH due AS (
+                UPDATE store.price_changes AS c
+                SET status = 'applied'
+                FROM store.product_variants AS v
+                WHERE v.product_id = v_product
+                    AND c.variant_id = v.id
+                    AND c.status = 'scheduled'
+                    AND c.effective_from <= pg_catalog.now()
+                RETURNING c.id
+            )
+
+            SELECT pg_catalog.array_agg(d.id)
+            INTO v_due
+            FROM due AS d;
+            CALL store.change_prices(
+                p_product_id => v_product,
+                p_change_ids => v_due,
                 p_context => p_context,
                 p_own_tx => FALSE,
-                o_result => v_one
+                o_result => v_ignored
             );
-            v_applied := v_applied + 1;
-            v_position := GREATEST(v_position, (v_one ->> 'position')::bigint);
+            v_applied := v_applied + COALESCE(pg_catalog.cardinality(v_due), 0);
+            v_position := GREATEST(v_position, (v_ignored ->> 'position')::bigint);
         END LOOP;
         o_result := pg_catalog.jsonb_build_object('applied', v_applied, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN
@@ -61,7 +81,6 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.apply_due_prices IS
-'Let scheduled prices whose time has come take effect, oldest first.';
+'Let the scheduled prices whose moment has come take effect.';
 REVOKE ALL ON PROCEDURE store.apply_due_prices FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE store.apply_due_prices TO kirana_writer;
-GRANT EXECUTE ON PROCEDURE store.apply_due_prices TO kirana_command;
+GRANT EXECUTE ON PROCEDURE store.apply_due_prices TO kirana_writer, kirana_command;

@@ -19,8 +19,10 @@ AS $procedure$
 DECLARE
     v_old      store.categories%ROWTYPE;
     v_parent   store.categories%ROWTYPE;
-    v_row      store.categories%ROWTYPE;
     v_new      record;
+    v_id       uuid;
+    v_path     uuid[];
+    v_version  bigint;
     v_changed  boolean;
     v_position bigint;
     v_ignored  jsonb;
@@ -91,41 +93,37 @@ BEGIN
             END IF;
         END IF;
 
-        v_row := v_old;
-        v_row.id := COALESCE(v_old.id, pg_catalog.uuidv7());
-        v_row.parent_id := v_parent.id;
-        v_row.name := v_new.name;
-        v_row.description := v_new.description;
-        v_row.image_url := v_new.image_url;
-        v_row.ancestor_ids := COALESCE(v_parent.ancestor_ids, '{}') || v_row.id;
-        v_row.position := COALESCE(v_new.sort_order, 0);
-        v_row.is_active := COALESCE(v_new.is_active, TRUE);
-        v_changed := v_row IS DISTINCT FROM v_old;
-        v_row.version := COALESCE(v_old.version, 0) + v_changed::integer;
+        v_id := COALESCE(v_old.id, pg_catalog.uuidv7());
+        v_path := COALESCE(v_parent.ancestor_ids, '{}') || v_id;
+        INSERT INTO store.categories AS c (
+            id, parent_id, slug, name, description, image_url, ancestor_ids, position, is_active
+        )
+        VALUES (
+            v_id, v_parent.id, p_slug, v_new.name, v_new.description, v_new.image_url, v_path, COALESCE(v_new.sort_order, 0),
+            COALESCE(v_new.is_active, TRUE)
+        )
+        ON CONFLICT (id) DO UPDATE
+        SET parent_id = excluded.parent_id,
+            name = excluded.name,
+            description = excluded.description,
+            image_url = excluded.image_url,
+            ancestor_ids = excluded.ancestor_ids,
+            position = excluded.position,
+            is_active = excluded.is_active,
+            version = c.version + 1
+        WHERE (c.name, c.description, c.image_url, c.ancestor_ids, c.position, c.is_active) IS DISTINCT FROM (
+            excluded.name, excluded.description, excluded.image_url, excluded.ancestor_ids, excluded.position,
+            excluded.is_active
+        )
+        RETURNING c.version INTO v_version;
+        v_changed := FOUND;
 
         IF v_changed THEN
-            INSERT INTO store.categories AS c (
-                id, parent_id, slug, name, description, image_url, ancestor_ids, position, is_active
-            )
-            VALUES (
-                v_row.id, v_row.parent_id, p_slug, v_row.name, v_row.description, v_row.image_url, v_row.ancestor_ids,
-                v_row.position, v_row.is_active
-            )
-            ON CONFLICT (id) DO UPDATE
-            SET parent_id = excluded.parent_id,
-                name = excluded.name,
-                description = excluded.description,
-                image_url = excluded.image_url,
-                ancestor_ids = excluded.ancestor_ids,
-                position = excluded.position,
-                is_active = excluded.is_active,
-                version = c.version + 1;
             UPDATE store.categories AS c
-            SET ancestor_ids = v_row.ancestor_ids || c.ancestor_ids[pg_catalog.array_position(c.ancestor_ids, v_row.id) + 1:]
-            WHERE c.ancestor_ids @> ARRAY[v_row.id]
-                AND c.id <> v_row.id
-                AND v_row.ancestor_ids <> v_old.ancestor_ids;
-
+            SET ancestor_ids = v_path || c.ancestor_ids[pg_catalog.array_position(c.ancestor_ids, v_id) + 1:]
+            WHERE c.ancestor_ids @> ARRAY[v_id]
+                AND c.id <> v_id
+                AND v_path <> v_old.ancestor_ids;
             CALL store.record_staff_action(
                 p_staff_id => p_staff_id,
                 p_permission => 'catalog.write',
@@ -144,10 +142,10 @@ BEGIN
             )
             VALUES (
                 'catalog',
-                v_row.id,
+                v_id,
                 'category',
-                v_row.id,
-                v_row.version,
+                v_id,
+                v_version,
                 'category.saved',
                 '{}'::jsonb,
                 p_context ->> 'traceparent'
@@ -155,15 +153,15 @@ BEGIN
             RETURNING position INTO v_position;
         END IF;
         o_result := pg_catalog.jsonb_build_object(
-            'id', v_row.id,
+            'id', v_id,
             'slug', p_slug,
-            'name', v_row.name,
+            'name', v_new.name,
             'parent', v_parent.slug,
-            'description', v_row.description,
-            'image_url', v_row.image_url,
-            'sort_order', v_row.position,
-            'is_active', v_row.is_active,
-            'version', v_row.version,
+            'description', v_new.description,
+            'image_url', v_new.image_url,
+            'sort_order', COALESCE(v_new.sort_order, 0),
+            'is_active', COALESCE(v_new.is_active, TRUE),
+            'version', COALESCE(v_version, v_old.version),
             'created', v_old.id IS NULL,
             'changed', v_changed,
             'position', v_position

@@ -1,4 +1,4 @@
--- save_product_variants: make a product's variants what its definition says; those it no longer names can't be bought any more.
+-- save_product_variants: make a product's variants what its definition says; those it no longer names go off sale.
 -- Locks:  product, held by the caller; its variants.
 -- Raises: KI072 already_exists, KI073 invalid_value.
 -- Emits:  nothing: save_product does.
@@ -159,6 +159,6 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.save_product_variants IS
-'Make a product''s variants what its definition says; those it no longer names can''t be bought any more.';
+'Make a product''s variants what its definition says; those it no longer names go off sale.';
 REVOKE ALL ON PROCEDURE store.save_product_variants FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE store.save_product_variants TO kirana_writer;

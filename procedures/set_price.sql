@@ -1,7 +1,7 @@
--- set_price: change a SKU's price now, or from a moment on.
--- Locks:  product, then variant.
+-- set_price: set the price of a SKU, now or from a moment on.
+-- Locks:  product, variant, its scheduled prices.
 -- Raises: KI067 forbidden, KI013 sku_not_found, KI073 invalid_value.
--- Emits:  price.changed
+-- Emits:  price.changed, when the price changes now
 -- Called by: POST /v1/admin/variants/{sku}/prices
 CREATE OR REPLACE PROCEDURE store.set_price(
     IN    p_staff_id         uuid,
@@ -19,16 +19,20 @@ CREATE OR REPLACE PROCEDURE store.set_price(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_variant store.product_variants%ROWTYPE;
-    v_mrp     bigint;
-    v_later   boolean := COALESCE(p_effective_from > pg_catalog.now(), FALSE);
-    v_replay  jsonb;
-    v_ignored jsonb;
+    v_variant   store.product_variants%ROWTYPE;
+    v_mrp       bigint;
+    v_change_id bigint;
+    v_position  bigint;
+    v_later     boolean;
+    v_changed   boolean;
+    v_replay    jsonb;
+    v_ignored   jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
+
         IF p_idempotency_key IS NOT NULL THEN
             CALL store.claim_idempotency_key(
                 p_principal => p_staff_id::text,
@@ -48,70 +52,82 @@ BEGIN
                 p_own_tx => FALSE,
                 o_result => v_ignored
             );
+
             PERFORM 1
             FROM store.products AS p
-            INNER JOIN store.product_variants AS v ON v.product_id = p.id
-            WHERE v.sku = p_sku
-            FOR UPDATE OF p;
+            WHERE p.id = (SELECT v.product_id FROM store.product_variants AS v WHERE v.sku = p_sku)
+            FOR NO KEY UPDATE;
             SELECT v.*
             INTO v_variant
             FROM store.product_variants AS v
             WHERE v.sku = p_sku
-            FOR UPDATE;
+            FOR NO KEY UPDATE;
             IF NOT FOUND THEN
                 RAISE EXCEPTION USING
                     ERRCODE = 'KI013',
                     MESSAGE = 'There is no such SKU.',
                     DETAIL = pg_catalog.jsonb_build_object('sku', p_sku)::text;
             END IF;
-            v_mrp := COALESCE(p_mrp, GREATEST(v_variant.mrp, p_price));
-            IF p_price IS NULL OR p_price <= 0 OR v_mrp < p_price THEN
+            v_mrp := COALESCE(p_mrp, v_variant.mrp);
+            IF p_price <= 0 OR v_mrp < p_price THEN
                 RAISE EXCEPTION USING
                     ERRCODE = 'KI073',
-                    MESSAGE = 'A price is above nothing and not above the MRP.',
-                    DETAIL = pg_catalog.jsonb_build_object(
-                        'field', CASE WHEN p_price > 0 THEN 'mrp' ELSE 'price' END, 'reason', 'out_of_range'
-                    )::text;
+                    MESSAGE = 'A price is positive and not above the MRP.',
+                    DETAIL = pg_catalog.jsonb_build_object('field', 'price', 'reason', 'out_of_range', 'mrp', v_mrp)::text;
             END IF;
 
-            IF v_later THEN
+            v_later := COALESCE(p_effective_from > pg_catalog.now(), FALSE);
+            v_changed := v_later OR (p_price, v_mrp) <> (v_variant.price, v_variant.mrp);
+            IF v_changed THEN
+                -- A new word for the same moment replaces the old one; a price of now ends those that are due but not applied.
+                UPDATE store.price_changes AS c
+                SET status = 'cancelled'
+                WHERE c.variant_id = v_variant.id
+                    AND c.status = 'scheduled'
+                    AND CASE
+                        WHEN v_later THEN c.effective_from = p_effective_from
+                        ELSE c.effective_from <= pg_catalog.now()
+                    END;
                 INSERT INTO store.price_changes (variant_id, price, mrp, status, effective_from, changed_by, reason)
-                VALUES (v_variant.id, p_price, v_mrp, 'scheduled', p_effective_from, p_staff_id, p_reason);
-                o_result := pg_catalog.jsonb_build_object(
-                    'sku', p_sku,
-                    'price', p_price,
-                    'mrp', v_mrp,
-                    'previous_price', v_variant.price,
-                    'previous_mrp', v_variant.mrp,
-                    'changed', TRUE
-                );
-            ELSE
-                CALL store.apply_price(
-                    p_variant_id => v_variant.id,
-                    p_price => p_price,
-                    p_mrp => v_mrp,
-                    p_changed_by => p_staff_id,
-                    p_reason => p_reason,
+                VALUES (
+                    v_variant.id, p_price, v_mrp, CASE WHEN v_later THEN 'scheduled' ELSE 'applied' END,
+                    CASE WHEN v_later THEN p_effective_from ELSE pg_catalog.now() END, p_staff_id, p_reason
+                )
+                RETURNING id INTO v_change_id;
+                CALL store.record_staff_action(
+                    p_staff_id => p_staff_id,
+                    p_permission => 'prices.write',
+                    p_action => 'set_price',
+                    p_subject_type => 'variant',
+                    p_subject_id => p_sku,
+                    p_before => pg_catalog.jsonb_build_object('price', v_variant.price, 'mrp', v_variant.mrp),
+                    p_after => pg_catalog.jsonb_build_object(
+                        'price', p_price, 'mrp', v_mrp, 'effective_from', p_effective_from, 'reason', p_reason
+                    ),
                     p_context => p_context,
                     p_own_tx => FALSE,
-                    o_result => o_result
+                    o_result => v_ignored
                 );
             END IF;
-            o_result := o_result || pg_catalog.jsonb_build_object(
+            IF v_changed AND NOT v_later THEN
+                CALL store.change_prices(
+                    p_product_id => v_variant.product_id,
+                    p_change_ids => ARRAY[v_change_id],
+                    p_context => p_context,
+                    p_own_tx => FALSE,
+                    o_result => v_ignored
+                );
+                v_position := (v_ignored ->> 'position')::bigint;
+            END IF;
+            o_result := pg_catalog.jsonb_build_object(
+                'sku', p_sku,
+                'price', p_price,
+                'mrp', v_mrp,
+                'currency', v_variant.currency,
                 'status', CASE WHEN v_later THEN 'scheduled' ELSE 'applied' END,
-                'effective_from', CASE WHEN v_later THEN p_effective_from ELSE pg_catalog.now() END
-            );
-            CALL store.record_staff_action(
-                p_staff_id => p_staff_id,
-                p_permission => 'prices.write',
-                p_action => 'set_price',
-                p_subject_type => 'variant',
-                p_subject_id => p_sku,
-                p_before => pg_catalog.jsonb_build_object('price', v_variant.price, 'mrp', v_variant.mrp),
-                p_after => o_result - 'position',
-                p_context => p_context,
-                p_own_tx => FALSE,
-                o_result => v_ignored
+                'effective_from', CASE WHEN v_later THEN p_effective_from ELSE pg_catalog.now() END,
+                'changed', v_changed,
+                'position', v_position
             );
             IF p_idempotency_key IS NOT NULL THEN
                 CALL store.store_idempotent_result(
@@ -138,7 +154,6 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.set_price IS
-'Change a SKU''s price now, or from a moment on.';
+'Set the price of a SKU, now or from a moment on.';
 REVOKE ALL ON PROCEDURE store.set_price FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE store.set_price TO kirana_writer;
-GRANT EXECUTE ON PROCEDURE store.set_price TO kirana_command;
+GRANT EXECUTE ON PROCEDURE store.set_price TO kirana_writer, kirana_command;
