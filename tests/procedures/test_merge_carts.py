@@ -104,7 +104,8 @@ def test_a_coupon_that_the_shopper_may_not_have_comes_as_inapplicable(owner: Con
     add(command, user, variant)
     owner.execute(
         "INSERT INTO store.orders (user_id, cart_id, cart_version, status, payment_method, subtotal, grand_total,"
-        " shipping_address, place_of_supply) SELECT user_id, id, 0, 'delivered', 'cod', 0, 0, '{}', 'KA' FROM store.carts"
+        " shipping_address, place_of_supply) SELECT user_id, id, 0, 'delivered', 'cod', 0, 0, '{}', 'KA'"
+        " FROM store.carts"
     )
     guest_adds(command, token, variant.sku)
     call(command, "apply_coupon", p_guest_token_hash=token, p_code="FIRST")
