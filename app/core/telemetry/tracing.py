@@ -1,7 +1,7 @@
 """OpenTelemetry traces: HTTP request → CALL → (traceparent in the outbox row) → the projector's batch.
 
-On only where ``KIRANA_OTLP_ENDPOINT`` is set; elsewhere the SDK is not even imported. Nothing is global: a process may
-hold several of these, and contexts are passed by hand.
+On only where ``KIRANA_OTLP_ENDPOINT`` is set; elsewhere a request asks three times whether something is None, and the
+exporter is not even imported. Nothing is global: a process may hold several of these, and contexts are passed by hand.
 """
 
 import asyncio
