@@ -5,7 +5,8 @@ from pathlib import Path
 JOURNEY = """\
 key() {{ {python} -c "import uuid; print(uuid.uuid4())"; }}
 field() {{ {python} -c "import json, sys; print(json.load(sys.stdin)$1)"; }}
-post() {{ local path=$1 body=$2; shift 2; curl -s {base}/v1/$path -H 'Content-Type: application/json' -d "$body" "$@"; }}
+post() {{ local path=$1 body=$2; shift 2
+  curl -s {base}/v1/$path -H 'Content-Type: application/json' -d "$body" "$@"; }}
 
 # sign in: the development sender leaves the code in a file instead of sending an SMS
 post auth/otp '{{"phone": "+919876543210"}}'
@@ -27,7 +28,8 @@ ORDER=$(post checkout '{{"address_id": "'$ADDRESS'", "payment_method": "prepaid"
   -H "Idempotency-Key: $(key)" | field '["id"]')
 
 # pay: the sandbox gateway takes the money and tells the store by webhook
-PAYMENT=$(post orders/$ORDER/payments '{{"method": "upi", "provider": "sandbox"}}' -H "$AUTH" -H "Idempotency-Key: $(key)")
+PAYMENT=$(post orders/$ORDER/payments '{{"method": "upi", "provider": "sandbox"}}' -H "$AUTH" \\
+  -H "Idempotency-Key: $(key)")
 PAY=$(echo "$PAYMENT" | field '["id"]'); DUE=$(echo "$PAYMENT" | field '["amount"]')
 curl -s {sandbox}/pay -H 'Content-Type: application/json' \\
   -d '{{"payment_id": "'$PAY'", "amount": '$DUE', "currency": "INR", "outcome": "captured"}}'
