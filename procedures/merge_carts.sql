@@ -1,5 +1,5 @@
 -- merge_carts: put what a guest gathered into the cart of the shopper who logged in.
--- Locks:  both carts, by id.
+-- Locks:  user, then both carts, by id.
 -- Raises: nothing of its own: no cart may keep a shopper from logging in.
 -- Emits:  nothing.
 -- Called by: verify_otp
@@ -15,6 +15,7 @@ AS $procedure$
 DECLARE
     v_guest_id uuid;
     v_cart_id  uuid;
+    v_locked   integer;
     v_settings store.store_settings%ROWTYPE;
 BEGIN
     BEGIN
@@ -27,6 +28,11 @@ BEGIN
         INTO v_settings
         FROM store.store_settings AS s;
 
+        PERFORM 1
+        FROM store.users AS u
+        WHERE u.id = p_user_id
+        FOR NO KEY UPDATE;
+
         LOOP
             SELECT c.id
             INTO v_guest_id
@@ -38,26 +44,21 @@ BEGIN
             INSERT INTO store.carts (user_id)
             VALUES (p_user_id)
             ON CONFLICT DO NOTHING;
-            -- In one order whoever merges what, so that no two merges wait for each other.
-            PERFORM 1
-            FROM store.carts AS c
-            WHERE c.status = 'open'
-                AND (c.user_id = p_user_id OR c.guest_token_hash = p_guest_token_hash)
-            ORDER BY c.id
-            FOR UPDATE;
-
-            -- Either may have been ordered or merged while we waited.
             SELECT c.id
             INTO v_cart_id
             FROM store.carts AS c
             WHERE c.user_id = p_user_id
                 AND c.status = 'open';
-            SELECT c.id
-            INTO v_guest_id
+
+            -- While we wait, either may be ordered or merged and the guest may open another: only what is locked is merged.
+            PERFORM 1
             FROM store.carts AS c
-            WHERE c.guest_token_hash = p_guest_token_hash
-                AND c.status = 'open';
-            EXIT WHEN v_cart_id IS NOT NULL OR v_guest_id IS NULL;
+            WHERE c.id IN (v_cart_id, v_guest_id)
+                AND c.status = 'open'
+            ORDER BY c.id
+            FOR UPDATE;
+            GET DIAGNOSTICS v_locked = ROW_COUNT;
+            EXIT WHEN v_locked = 2;
         END LOOP;
 
         IF v_guest_id IS NOT NULL THEN
