@@ -14,6 +14,8 @@ from projections import metrics
 from projections.books import connect, pause
 from projections.navigation.follower import REFRESH_SECONDS, NavigationFollower
 from projections.registry import PROJECTIONS
+from projections.sinks.follower import RedisFollower
+from projections.sinks.mirrors import MIRRORS
 from projections.status import shards_of, watch_lag
 from projections.wake import listen
 from projections.worker import ShardWorker
@@ -39,6 +41,7 @@ class Projector:
         self._workers: dict[tuple[str, int], ShardWorker] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._navigation = NavigationFollower(self.dsn, self._stop, refresh)
+        self._mirrors = [RedisFollower(settings, self.dsn, PROJECTIONS[name], self._stop) for name in MIRRORS]
 
     def dsn(self) -> str:
         """The projector's DSN, asked for at each connect: the database may come later, or move."""
@@ -56,7 +59,7 @@ class Projector:
         """Have every worker look at once."""
         for worker in self._workers.values():
             worker.wake()
-        self._navigation.wake()
+        self._applied()
 
     @property
     def leads(self) -> bool:
@@ -70,6 +73,8 @@ class Projector:
             asyncio.create_task(listen(self._settings, self.wake, self._stop)),
         ]
         self._start(self._navigation.run(), "navigation")
+        for mirror in self._mirrors:
+            self._start(mirror.run(), "redis")
         await self._stop.wait()
         for aid in aids:
             aid.cancel()
@@ -98,6 +103,8 @@ class Projector:
     def _applied(self) -> None:
         """A worker committed a batch: those who follow the views look at once."""
         self._navigation.wake()
+        for mirror in self._mirrors:
+            mirror.wake()
 
     async def _observe(self) -> None:
         """Start the workers that the registry asks for, and measure the lag, every second."""

@@ -41,6 +41,7 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
         query_pool(settings) as pool,
         primary_pool(settings, pool) as primary,
         redis_client(settings) as cache,
+        Views(pool, cache).watching() as views,
         told_at_boot("query", settings, pool),
     ):
         app.state.query = QueryState(
@@ -49,7 +50,7 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
             primary=primary,
             redis=cache,
             freshness=Freshness(pool),
-            views=Views(pool),
+            views=views,
             search=PostgresSearch(pool),
             facets=Facets(pool),
         )

@@ -8,6 +8,7 @@ import redis.asyncio as redis
 
 from app.core.config import Settings
 from app.core.metrics import current_metrics
+from app.core.redis_clients import new_client
 
 WAKE_CHANNEL = "kirana:wake"
 REDIS_TIMEOUT_SECONDS = 0.25
@@ -16,12 +17,7 @@ REDIS_TIMEOUT_SECONDS = 0.25
 @asynccontextmanager
 async def redis_client(settings: Settings) -> AsyncIterator[redis.Redis]:
     """A Redis client that gives up quickly: Redis is an aid here, never a condition."""
-    client: redis.Redis = redis.Redis.from_url(
-        settings.redis_dsn(),
-        socket_timeout=REDIS_TIMEOUT_SECONDS,
-        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
-        retry_on_timeout=False,
-    )
+    client = new_client(settings.redis_dsn(), REDIS_TIMEOUT_SECONDS)
     try:
         yield client
     finally:

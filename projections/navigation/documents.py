@@ -122,9 +122,13 @@ async def _tree(connection: Connection) -> list[_Node]:
     )
     counts: dict[str, int] = dict(await cursor.fetchall())
     cursor = await connection.execute(
-        "SELECT id, parent_id, slug, name, image_url FROM store.categories WHERE is_active ORDER BY position, name, slug"
+        "SELECT id, parent_id, slug, name, image_url FROM store.categories WHERE is_active"
+        " ORDER BY position, name, slug"
     )
-    nodes = {row[0]: _Node(*row, counts.get(row[2], 0)) for row in await cursor.fetchall()}
+    nodes = {
+        key: _Node(key, parent, slug, name, image, counts.get(slug, 0))
+        for key, parent, slug, name, image in await cursor.fetchall()
+    }
     roots = []
     for node in nodes.values():
         if node.parent_id is None:

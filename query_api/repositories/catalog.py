@@ -9,7 +9,7 @@ from query_api.listing import SHOWN, Dimension, Sort, TextMatch
 
 
 class Page(NamedTuple):
-    """The bytes of a product page, its ETag, and when it may be shown."""
+    """The bytes of a product page, its ETag, and the position it was computed at."""
 
     body: bytes
     etag: str

@@ -8,11 +8,12 @@ from app.utils.order_view import ORDER_SELECT
 
 
 class OrderPage(NamedTuple):
-    """An order's page as bytes, its version, and whose it is."""
+    """An order's page as bytes, its version, whose it is, and the position it was computed at (0: now)."""
 
     body: bytes
     version: int
     user_id: UUID
+    position: int
 
 
 class OrderCard(NamedTuple):
@@ -27,7 +28,7 @@ async def from_view(pool: QueryPool, order_id: UUID) -> OrderPage | None:
     """The order's page from the view; None when the view has none."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT detail, version, user_id FROM read.orders WHERE order_id = %s", (order_id,), binary=True
+            "SELECT detail, version, user_id, position FROM read.orders WHERE order_id = %s", (order_id,), binary=True
         )
         row = await cursor.fetchone()
     return None if row is None else OrderPage(*row)
@@ -35,7 +36,9 @@ async def from_view(pool: QueryPool, order_id: UUID) -> OrderPage | None:
 
 async def from_store(primary: QueryPool, order_id: UUID) -> OrderPage | None:
     """The same page computed from the store on the primary, by the projection's own SELECT."""
-    statement = f"SELECT detail, version, user_id FROM ({ORDER_SELECT.replace('{wanted}', 'o.id = %s')}) AS page"
+    statement = (
+        f"SELECT detail, version, user_id, 0::bigint FROM ({ORDER_SELECT.replace('{wanted}', 'o.id = %s')}) AS page"
+    )
     async with primary.connection() as connection:
         cursor = await connection.execute(statement, (order_id,), binary=True)
         row = await cursor.fetchone()

@@ -1,0 +1,175 @@
+"""The views in Redis: a copy of what PostgreSQL holds, that may be lost at any time and then fills itself again.
+
+A follower reads the view's rows by revision, after the transaction that wrote them, and writes each with a version
+compare, so that a late writer can't put an older row over a newer one. How far it is stands in Redis beside the rows:
+if Redis is flushed, restarted empty or fails over to an older copy, that goes with them. When the marker of the live
+generation is gone, a new generation is filled from the view while the query API serves from PostgreSQL.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis.asyncio as redis
+
+from app.utils.view_keys import ViewKeys
+from projections.books import Connection, Live, in_shard
+from projections.definition import Projection
+
+PAGE_ROWS = 500
+NO_END = 2**62
+
+# KEYS: the row. ARGV: its revision, seconds to live (0 for ever), then field, value, …; no fields make a tombstone.
+WRITE = """
+local kept = redis.call('HGET', KEYS[1], 'v')
+if kept and tonumber(kept) > tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'v', ARGV[1])
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+if ARGV[2] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """How a view's rows become keys: which columns, under which key, and what of them is kept."""
+
+    keys: ViewKeys
+    columns: str
+    fields: Callable[[Sequence[Any]], dict[str, Any] | None]
+    row_key: Callable[[Sequence[Any]], str]
+    only: str = "true"
+    seconds_to_live: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Per shard: the outbox position and the revision that a generation is filled up to."""
+
+    positions: dict[int, int]
+    revisions: dict[int, int]
+
+    @classmethod
+    def parse(cls, fields: dict[bytes, bytes]) -> "Progress":
+        """From the hash that is kept in Redis."""
+        found = cls({}, {})
+        for name, value in fields.items():
+            kind, _, shard = name.decode().partition(":")
+            (found.positions if kind == "p" else found.revisions)[int(shard)] = int(value)
+        return found
+
+    def fields(self) -> dict[str, int]:
+        """The hash that is kept in Redis."""
+        return {f"p:{shard}": at for shard, at in self.positions.items()} | {
+            f"r:{shard}": at for shard, at in self.revisions.items()
+        }
+
+
+class RedisSink:
+    """Writes one view's generations."""
+
+    def __init__(self, client: redis.Redis, projection: Projection, mirror: Mirror) -> None:
+        self._client = client
+        self._projection = projection
+        self._mirror = mirror
+        self._keys = mirror.keys
+
+    async def live_generation(self) -> str | None:
+        """The generation readers use; None when Redis was emptied, or never filled."""
+        found = cast("bytes | None", await self._client.get(self._keys.live))
+        return None if found is None else found.decode()
+
+    async def progress(self, generation: str) -> Progress | None:
+        """How far a generation is; None when that is gone."""
+        fields = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.progress(generation)))
+        return Progress.parse(fields) if fields else None
+
+    async def fill(self, connection: Connection, live: Live) -> str:
+        """Fill a new generation from the view, catch up, and make it live. Readers notice nothing but speed."""
+        generation = f"{live.version}-{time.time_ns():x}"
+        progress = Progress(
+            dict.fromkeys(range(live.shards), 0),
+            dict.fromkeys(range(live.shards), 0),
+        )
+        while await self.catch_up(connection, live, generation, progress):
+            pass
+        await self._client.set(self._keys.live, generation)
+        return generation
+
+    async def catch_up(self, connection: Connection, live: Live, generation: str, progress: Progress) -> int:
+        """Write the rows that changed since ``progress``, and move it; the number of rows, 0 when it is up to date."""
+        written = 0
+        async for shard, position, rows in self._changed(connection, live, progress):
+            await self._write(generation, rows)
+            written += len(rows)
+            if rows:
+                progress.revisions[shard] = rows[-1][0]
+            if len(rows) < PAGE_ROWS:
+                progress.positions[shard] = position
+        await self._client.hset(self._keys.progress(generation), mapping=cast("dict[Any, Any]", progress.fields()))
+        return written
+
+    async def forget_others(self, generation: str) -> None:
+        """Remove what other generations left behind."""
+        mine = self._keys.row(generation, "").split("{", 1)[0].encode()
+        old: list[bytes] = []
+        async for key in self._client.scan_iter(self._keys.rows_pattern(), count=1000):
+            if not key.startswith(mine):
+                old.append(key)
+            if len(old) >= PAGE_ROWS:
+                await self._unlink(old)
+                old = []
+        await self._unlink(old)
+
+    async def _unlink(self, keys: list[bytes]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.unlink(key)
+        if keys:
+            await pipeline.execute()
+
+    async def _changed(
+        self, connection: Connection, live: Live, progress: Progress
+    ) -> AsyncIterator[tuple[int, int, list[Sequence[Any]]]]:
+        """A page of changed rows for each shard, with the position that their snapshot is at."""
+        for shard in range(live.shards):
+            position, rows = await self._page(connection, live, shard, progress.revisions.get(shard, 0))
+            if rows or position != progress.positions.get(shard):
+                yield shard, position, rows
+
+    async def _page(
+        self, connection: Connection, live: Live, shard: int, revision: int
+    ) -> tuple[int, list[Sequence[Any]]]:
+        projection = self._projection
+        values = {"shard": shard, "shards": live.shards, "revision": revision, "limit": PAGE_ROWS}
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor = await connection.execute(
+                "SELECT position FROM read.projection_checkpoints"
+                " WHERE projection = %s AND shard = %s AND generation = %s",
+                (projection.name, shard, live.version),
+            )
+            found = await cursor.fetchone()
+            cursor = await connection.execute(
+                f"SELECT revision, {self._mirror.columns} FROM {projection.table(live.version)}"
+                f" WHERE revision > %(revision)s AND {in_shard(projection.key)} ORDER BY revision LIMIT %(limit)s",
+                values,
+                binary=True,
+            )
+            rows: list[Sequence[Any]] = await cursor.fetchall()
+        return (found[0] if found else 0), rows
+
+    async def _write(self, generation: str, rows: list[Sequence[Any]]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for row in rows:
+            fields = self._mirror.fields(row[1:])
+            arguments: list[Any] = [row[0], self._mirror.seconds_to_live]
+            for name, value in (fields or {}).items():
+                arguments += [name, value]
+            pipeline.eval(WRITE, 1, self._keys.row(generation, self._mirror.row_key(row[1:])), *arguments)
+        if rows:
+            await pipeline.execute()
+            await asyncio.sleep(0)
