@@ -31,7 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
             try:
                 findings.extend(check(patient))
             except psycopg.Error as error:
-                mend = "see the findings above; with the owner's login the doctor sees everything"
+                mend = "mend what is said above and look again; with the owner's login the doctor sees everything"
                 findings.append(failed(check.__name__, "could not look", said(error), mend))
     finally:
         patient.close()

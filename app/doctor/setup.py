@@ -9,6 +9,7 @@ from app.core.config import NotConfigured, Role, ServersDown
 from app.doctor.findings import CONNECT_SECONDS, Finding, Patient, failed, ok, said, value, warning
 
 SETTINGS, LOGINS = "settings", "logins"
+READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '10s'; SET lock_timeout = '2s'"
 
 
 def settings(patient: Patient) -> Iterator[Finding]:
@@ -61,6 +62,7 @@ def _login(patient: Patient, role: Role) -> Finding:
         if f'role "kirana_{role}" does not exist' in str(error):
             mend = "run `kirana migrate`"
         return failed(LOGINS, name, said(error), mend)
+    connection.execute(READ_ONLY)
     patient.connections[role] = connection
     user = value(connection, "SELECT current_user::text")
     if role != "owner" and user != f"kirana_{role}":
