@@ -6,6 +6,7 @@ The APIs never migrate and never install a procedure: they look, and they say.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,26 @@ RUN_MIGRATE = "the database is not migrated: run `kirana migrate`"
 RUN_INSTALL = "the procedures are not installed: run `kirana procedures install`"
 
 
+@lru_cache(maxsize=1)
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """The newest migration of this release, and all of them; read once, because a probe comes every few seconds."""
+    scripts = ScriptDirectory(str(ROOT / "migrations"))
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def head_revision() -> str | None:
     """The newest migration in ``migrations/``."""
-    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    return _revisions()[0]
+
+
+def is_behind(revision: str) -> bool:
+    """Whether a database at ``revision`` lacks migrations of this release.
+
+    A revision that this release does not know is a newer release's: migrations only add, so this release goes on
+    serving while the newer one is rolled out.
+    """
+    head, known = _revisions()
+    return revision != head and revision in known
 
 
 def procedure_names() -> set[str]:
@@ -44,7 +62,7 @@ async def missing(connection: psycopg.AsyncConnection[TupleRow]) -> str | None:
     try:
         cursor = await connection.execute("SELECT version_num FROM public.alembic_version")
         row = await cursor.fetchone()
-        if row is None or row[0] != head_revision():
+        if row is None or is_behind(row[0]):
             return RUN_MIGRATE
         cursor = await connection.execute("SELECT name FROM store.procedure_checksums")
         installed = {name for (name,) in await cursor.fetchall()}
