@@ -2,15 +2,17 @@
 
 from app.commands import (
     audit,
+    catalog,
     console,
-    doctor,
     docs,
+    doctor,
     migrate,
     procedures,
     projections,
     replay,
     sandbox_gateway,
     servers,
+    staff,
     up,
     validate,
     worker,
@@ -24,6 +26,8 @@ app.command()(sandbox_gateway.sandbox_gateway)
 app.command()(audit.audit)
 app.command()(replay.replay)
 app.command()(validate.validate)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(staff.app, name="staff")
 app.add_typer(docs.app, name="docs")
 app.add_typer(servers.app, name="servers")
 app.add_typer(migrate.app, name="migrate")

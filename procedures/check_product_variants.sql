@@ -13,6 +13,7 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_wrong   record;
+    v_taken   text;
     v_options integer;
 BEGIN
     BEGIN
@@ -55,13 +56,7 @@ BEGIN
                         FROM store.tax_classes AS t
                         WHERE t.code = w.tax_class
                     ) THEN 'tax_class:unknown'
-                END AS wrong,
-                EXISTS (
-                    SELECT 1
-                    FROM store.product_variants AS v
-                    WHERE v.sku = w.sku
-                        AND v.product_id <> p_product_id
-                ) AS taken
+                END AS wrong
             FROM wanted AS w
         )
 
@@ -72,21 +67,29 @@ BEGIN
         INTO v_wrong
         FROM judged AS j
         WHERE j.wrong IS NOT NULL
-            OR j.taken
-        ORDER BY j.wrong IS NULL, j.sku
+        ORDER BY j.sku
         LIMIT 1;
-        IF v_wrong.field IS NOT NULL THEN
+        IF FOUND THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'KI073',
                 MESSAGE = 'A variant can''t be accepted.',
                 DETAIL = pg_catalog.jsonb_build_object(
                     'field', v_wrong.field, 'reason', v_wrong.reason, 'sku', v_wrong.sku
                 )::text;
-        ELSIF FOUND THEN
+        END IF;
+
+        SELECT v.sku
+        INTO v_taken
+        FROM store.product_variants AS v
+        WHERE v.sku = ANY(ARRAY(SELECT e.item ->> 'sku' FROM pg_catalog.jsonb_array_elements(p_variants) AS e (item)))
+            AND v.product_id <> p_product_id
+        ORDER BY v.sku
+        LIMIT 1;
+        IF FOUND THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'KI072',
                 MESSAGE = 'The SKU is another product''s.',
-                DETAIL = pg_catalog.jsonb_build_object('field', 'sku', 'sku', v_wrong.sku)::text;
+                DETAIL = pg_catalog.jsonb_build_object('field', 'sku', 'sku', v_taken)::text;
         END IF;
         o_result := pg_catalog.jsonb_build_object('variants', pg_catalog.jsonb_array_length(p_variants));
     EXCEPTION WHEN OTHERS THEN

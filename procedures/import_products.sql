@@ -37,14 +37,18 @@ BEGIN
         FOR v_item IN
             SELECT
                 e.item ->> 'slug' AS slug,
+                COALESCE(k.slug, e.item ->> 'slug') AS stored_slug,
                 e.item -> 'definition' AS definition
             FROM pg_catalog.jsonb_array_elements(p_products) AS e (item)
-            ORDER BY e.item ->> 'slug'
+            LEFT JOIN store.product_variants AS v
+                ON (e.item ->> 'known_by_sku')::boolean AND v.sku = e.item #>> '{definition,variants,0,sku}'
+            LEFT JOIN store.products AS k ON k.id = v.product_id
+            ORDER BY COALESCE(k.slug, e.item ->> 'slug')
         LOOP
             BEGIN
                 CALL store.save_product(
                     p_staff_id => p_staff_id,
-                    p_slug => v_item.slug,
+                    p_slug => v_item.stored_slug,
                     p_definition => v_item.definition,
                     p_context => p_context,
                     p_own_tx => FALSE,

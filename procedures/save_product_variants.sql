@@ -100,7 +100,7 @@ BEGIN
                 p_changed_by,
                 'save_product'
             FROM saved AS s
-            LEFT JOIN store.product_variants AS o ON o.id = s.id
+            LEFT JOIN store.product_variants AS o ON o.id = s.id AND o.product_id = p_product_id
             WHERE (o.price, o.mrp) IS DISTINCT FROM (s.price, s.mrp)
             RETURNING variant_id
         ),

@@ -1,19 +1,85 @@
-"""UCI Online Retail: which of its StockCodes are goods, and the SKU of each.
+"""UCI Online Retail: a month of invoices as a catalog. One product with one variant for each StockCode.
 
-Goods are five digits and at most two letters (``85123A``). Everything else in that column is postage, fees, discounts,
-manual entries, samples and vouchers: no product that a shopper could put in a cart.
+The rule of what is goods: five digits, then at most two letters (``85123A``). Everything else is postage, a fee, a
+discount, a voucher or a correction by hand (``POST``, ``DOT``, ``C2``, ``M``, ``D``, ``S``, ``AMAZONFEE``,
+``BANK CHARGES``, ``gift_0001_40``, ``DCGS0076``) and is told as ``not_a_product``.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-_GOODS = re.compile(r"^[0-9]{5}[A-Za-z]{0,2}$")
+from app.catalog_import.definition import Product, Reject
+from app.catalog_import.text import open_text, paise, rows_of, slug_of
+
+REQUIRED = frozenset({"InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice"})
+TAX_CLASS = "gst-18"
+_GOODS = re.compile(r"\d{5}[A-Za-z]{0,2}")
 
 
 def is_goods(code: str) -> bool:
-    """Whether a StockCode is a product."""
-    return _GOODS.match(code) is not None
+    """Whether a StockCode is something that lies on a shelf."""
+    return _GOODS.fullmatch(code.strip()) is not None
 
 
 def sku_of(code: str) -> str:
-    """The SKU of a StockCode; the file writes the same goods with letters of either case."""
-    return code.upper()
+    """The SKU of a StockCode; codes that differ only in case are one."""
+    return code.strip().upper()
+
+
+@dataclass
+class _Seen:
+    """What the file says about one SKU, row by row."""
+
+    line: int
+    price: int = 0
+    mrp: int = 0
+    descriptions: Counter[str] = field(default_factory=Counter)
+
+
+def parse(path: Path) -> Iterator[Product | Reject]:
+    """Rejects as they are met, then every product in the order of the file.
+
+    The title is the most frequent description (the first of several), the price the first positive UnitPrice, the MRP
+    the highest. Memory is one record for each SKU, whatever the number of rows.
+    """
+    seen: dict[str, _Seen] = {}
+    with open_text(path) as stream:
+        for line, row in rows_of(stream, REQUIRED):
+            code = row.get("StockCode", "")
+            if not is_goods(code):
+                yield Reject(line, code, "not_a_product", row.get("Description", ""))
+                continue
+            try:
+                price = _price(row.get("UnitPrice", ""))
+            except ValueError as error:
+                yield Reject(line, code, "price_unreadable", str(error))
+                continue
+            item = seen.setdefault(sku_of(code), _Seen(line))
+            item.price = item.price or price
+            item.mrp = max(item.mrp, price)
+            if description := row.get("Description", ""):
+                item.descriptions[description] += 1
+    for sku, item in seen.items():
+        if item.price:
+            yield _product(sku, item)
+        else:
+            yield Reject(item.line, sku, "never_sold_at_a_price")
+
+
+def _price(text: str) -> int:
+    # a row with a negative or no price is a correction in the shop's books: no word about the price
+    return 0 if text.startswith("-") else paise(text)
+
+
+def _product(sku: str, item: _Seen) -> Product:
+    named = item.descriptions.most_common(1)
+    title = " ".join(named[0][0].split()) if named else f"Item {sku}"
+    definition = {
+        "title": title,
+        "status": "active",
+        "variants": [{"sku": sku, "price": item.price, "mrp": item.mrp, "tax_class": TAX_CLASS}],
+    }
+    return Product(item.line, slug_of(title, sku), definition, known_by_sku=True)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from command_api.routes import auth, carts, coupons, inventory, me, orders, payments, refunds
+from command_api.routes import auth, carts, catalog, coupons, inventory, me, orders, payments, refunds
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
@@ -13,4 +13,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments.router,
     refunds.router,
     inventory.router,
+    catalog.router,
 )

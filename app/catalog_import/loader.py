@@ -1,0 +1,199 @@
+"""Puts parsed products into the store, batch by batch, as ``kirana_command`` on a connection of its own.
+
+A batch is one transaction, so an import that ends early (Ctrl-C, a lost connection) can be run again: what is in is
+found unchanged. Brands and categories that are missing are made; those that are there are the staff's, and stay.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from app.catalog_import.definition import Category, Product, Reject
+from app.core.errors import BY_SQLSTATE
+
+BATCH = 25
+MAX_ATTEMPTS = 4
+NOTHING_WAS_DONE = frozenset({"40001", "40P01", "55P03"})
+VERSION_MISMATCH = "KI016"
+NOT_THERE_YET = 0
+FIRST_PAUSE_SECONDS = 0.05
+_JITTER = random.SystemRandom()
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass
+class Counts:
+    """What came of the file's products, and the opening stock that was received."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    stocked_skus: int = 0
+    stocked_units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stocking:
+    """Where opening stock goes, and how much of what the file says nothing about."""
+
+    warehouse: str
+    default: int = 0
+
+
+class Loader:
+    """Loads into one store on behalf of one member of staff; ``counts`` grows as it goes.
+
+    ``connection`` is an autocommit one as kirana_command. With ``dry_run`` each batch is rolled back.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        staff_id: UUID,
+        stocking: Stocking | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._staff_id = staff_id
+        self._stocking = stocking
+        self._dry_run = dry_run
+        self._known: set[tuple[str, str]] = set()
+        self.counts = Counts()
+
+    def load(
+        self,
+        items: Iterable[Product | Reject],
+        rejected: Callable[[Reject], None],
+        advance: Callable[[Product | Reject], None] = lambda _item: None,
+    ) -> None:
+        """Take every item to its end: ``rejected`` is told of each reject, ``advance`` of each item that is done."""
+        source = iter(items)
+        while taken := list(islice(source, BATCH)):
+            products = [item for item in taken if isinstance(item, Product)]
+            rejects = [item for item in taken if isinstance(item, Reject)]
+            if products:
+                with self._batch():
+                    rejects += self._save(products)
+            self.counts.rejected += len(rejects)
+            for reject in rejects:
+                rejected(reject)
+            for item in taken:
+                advance(item)
+
+    def make_unless_there(self, procedure: str, key: Mapping[str, str], definition: Mapping[str, Any]) -> bool:
+        """Save what ``key`` names if the store has no such thing yet; whether it was made."""
+        try:
+            with self._step():
+                self._call(procedure, **key, p_definition=Jsonb(definition), p_expected_version=NOT_THERE_YET)
+        except psycopg.Error as error:
+            if error.sqlstate != VERSION_MISMATCH:
+                raise
+            return False
+        return True
+
+    @contextmanager
+    def _batch(self) -> Iterator[None]:
+        """Nothing around the calls, which commit by themselves; for a dry run a transaction that is rolled back."""
+        if not self._dry_run:
+            yield
+            return
+        self._known.clear()
+        with self._connection.transaction(force_rollback=True):
+            self._connection.execute("SET LOCAL ROLE kirana_writer")
+            yield
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """A savepoint where a refusal would end the dry run's transaction."""
+        if not self._dry_run:
+            yield
+            return
+        with self._connection.transaction():
+            yield
+
+    def _save(self, products: list[Product]) -> list[Reject]:
+        for product in products:
+            self._surroundings(product)
+        items = [
+            {"slug": product.slug, "definition": product.definition, "known_by_sku": product.known_by_sku}
+            for product in products
+        ]
+        results = {
+            result["slug"]: result for result in self._call("import_products", p_products=Jsonb(items))["results"]
+        }
+        refused = {slug for slug, result in results.items() if result["outcome"] == "refused"}
+        stocked = self._open_stock([product for product in products if product.slug not in refused])
+        for result in results.values():
+            if result["outcome"] != "refused":
+                setattr(self.counts, result["outcome"], getattr(self.counts, result["outcome"]) + 1)
+        self.counts.stocked_skus += stocked.get("skus", 0)
+        self.counts.stocked_units += stocked.get("units", 0)
+        return [_refusal(product, results[product.slug]) for product in products if product.slug in refused]
+
+    def _surroundings(self, product: Product) -> None:
+        if product.brand is not None:
+            self._know("save_brand", product.brand[0], {"name": product.brand[1]})
+        for category in product.categories:
+            self._know("save_category", category.slug, _definition(category))
+
+    def _know(self, procedure: str, slug: str, definition: Mapping[str, Any]) -> None:
+        if (procedure, slug) not in self._known:
+            self.make_unless_there(procedure, {"p_slug": slug}, definition)
+            self._known.add((procedure, slug))
+
+    def _open_stock(self, products: list[Product]) -> dict[str, Any]:
+        if self._stocking is None:
+            return {}
+        items = [
+            {"sku": variant["sku"], "quantity": product.stock.get(variant["sku"], self._stocking.default)}
+            for product in products
+            for variant in product.definition["variants"]
+        ]
+        items = [item for item in items if item["quantity"] > 0]
+        if not items:
+            return {}
+        return self._call("receive_opening_stock", p_warehouse_code=self._stocking.warehouse, p_items=Jsonb(items))
+
+    def _call(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """``CALL store.<name>``, again when a lock kept it from doing anything; names come from this module.
+
+        In a dry run the transaction is the batch's, so there is no second try.
+        """
+        values = {"p_staff_id": self._staff_id, **parameters, "p_own_tx": not self._dry_run}
+        named = ", ".join(f"{key} => %({key})s" for key in values)
+        statement = f"CALL store.{name}({named}, o_result => NULL)"
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                row = self._connection.execute(statement, values).fetchone()
+            except psycopg.OperationalError as error:
+                if error.sqlstate not in NOTHING_WAS_DONE or self._dry_run or attempt == MAX_ATTEMPTS:
+                    raise
+                time.sleep(FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + _JITTER.random()))
+            else:
+                return row[0] if row is not None and row[0] is not None else {}
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _definition(category: Category) -> dict[str, Any]:
+    return {"name": category.name, "parent": category.parent}
+
+
+def _refusal(product: Product, result: Mapping[str, Any]) -> Reject:
+    """A refused product as a reject: the refusal's code, and what its DETAIL names."""
+    known = BY_SQLSTATE.get(result["sqlstate"])
+    code = known.code if known is not None else "value_refused"
+    detail = orjson.loads(result["detail"]) if known is not None and result["detail"] else {}
+    said = ", ".join(f"{name} {value}" for name, value in detail.items())
+    return Reject(product.line, product.slug, code, f"{result['message']} {said}".strip())

@@ -1,0 +1,135 @@
+"""``kirana catalog import FILE``: a shop's products from the file its last system wrote."""
+
+import csv
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.table import Table
+
+from app.catalog_import.definition import NotThatFormat, Reject
+from app.catalog_import.files import Format, format_of, opened
+from app.catalog_import.loader import Counts, Loader, Stocking
+from app.commands.console import CommandFailed, err, new_typer, out, say
+from app.commands.progress import progress
+from app.commands.staff import acting_staff
+from app.core.config import Settings, get_settings
+
+app = new_typer("Bring products in from files.")
+
+SHOWN_REJECTS = 20
+# What a warehouse that the store does not have yet is made with; PUT /v1/admin/warehouses/{code} corrects it.
+NEW_WAREHOUSE = {"state_code": "KA", "pincode": "560001"}
+FIRST_WAREHOUSE = "MAIN"
+
+
+class FileFormat(StrEnum):
+    """The formats that can be asked for."""
+
+    AUTO = "auto"
+    SHOPIFY = "shopify"
+    RETAIL = "retail"
+
+
+FORMATS: dict[FileFormat, Format] = {FileFormat.SHOPIFY: "shopify", FileFormat.RETAIL: "retail"}
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz.", exists=True, dir_okay=False)],
+    kind: Annotated[FileFormat, typer.Option("--format", help="By default the header tells.")] = FileFormat.AUTO,
+    warehouse: Annotated[
+        str | None, typer.Option(help="Code of the warehouse for opening stock; it is made if it is not there.")
+    ] = None,
+    stock: Annotated[int, typer.Option(min=0, help="Opening stock of SKUs that the file states none for.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything, and take it back.")] = False,
+    errors: Annotated[Path | None, typer.Option(help="Write what was left out to this CSV.", dir_okay=False)] = None,
+    by: Annotated[str | None, typer.Option("--as", help="Phone of the staff it is done as; the first owner's.")] = None,
+) -> None:
+    """Import a Shopify product CSV or the UCI Online Retail CSV. The same file again changes nothing.
+
+    A row that is no good is left out and told with its line; the rest goes in. Opening stock is received once, where
+    a SKU never had any. Ctrl-C ends it after whole batches: run it again to go on.
+    """
+    settings = get_settings()
+    staff_id = acting_staff(settings, by)
+    with ExitStack() as stack:
+        told = _Rejects(stack, errors)
+        connection = stack.enter_context(psycopg.connect(settings.dsn("command"), autocommit=True))
+        chosen = _warehouse(settings, Loader(connection, staff_id), warehouse, make=not dry_run)
+        stocking = None if chosen is None else Stocking(chosen, stock)
+        loader = Loader(connection, staff_id, stocking, dry_run=dry_run)
+        try:
+            _load(loader, file, kind, told)
+        except NotThatFormat as error:
+            raise CommandFailed(str(error)) from None
+        except KeyboardInterrupt:
+            _tell(loader.counts, dry_run=dry_run)
+            say("stopped. What is counted is in; the same command again goes on from there.")
+            raise
+    _tell(loader.counts, dry_run=dry_run)
+    told.tell(errors)
+
+
+def _load(loader: Loader, file: Path, kind: FileFormat, told: "_Rejects") -> None:
+    source = opened(file, format_of(file) if kind is FileFormat.AUTO else FORMATS[kind])
+    with progress(file.name, source.total) as tick:
+        loader.load(source.items, told.add, lambda item: tick(source.steps_of(item)))
+
+
+def _warehouse(settings: Settings, loader: Loader, code: str | None, *, make: bool) -> str | None:
+    """The warehouse asked for, or the store's first; made if it is not there. None in a dry run without any."""
+    with psycopg.connect(settings.query_primary_dsn() or settings.dsn("query")) as connection:
+        known = [
+            row[0]
+            for row in connection.execute("SELECT code FROM store.warehouses WHERE is_active ORDER BY priority, code")
+        ]
+    chosen = code or (known[0] if known else FIRST_WAREHOUSE)
+    if chosen in known:
+        return chosen
+    if not make:
+        return None
+    if not loader.make_unless_there("save_warehouse", {"p_code": chosen}, {"name": chosen} | NEW_WAREHOUSE):
+        raise CommandFailed(f"the warehouse {chosen} is not at work")
+    return chosen
+
+
+class _Rejects:
+    """What was left out: into the file if there is one, and the first of it on the terminal."""
+
+    def __init__(self, stack: ExitStack, path: Path | None) -> None:
+        self._first: list[Reject] = []
+        self._writer = None
+        self._count = 0
+        if path is not None:
+            self._writer = csv.writer(stack.enter_context(path.open("w", encoding="utf-8", newline="")))
+            self._writer.writerow(("line", "key", "reason", "found"))
+
+    def add(self, reject: Reject) -> None:
+        self._count += 1
+        if self._writer is not None:
+            self._writer.writerow((reject.line, reject.key, reject.reason, reject.found))
+        if len(self._first) < SHOWN_REJECTS:
+            self._first.append(reject)
+
+    def tell(self, path: Path | None) -> None:
+        for reject in self._first:
+            err.print(f"line {reject.line}: {reject.key}: {reject.reason} {reject.found}", markup=False, soft_wrap=True)
+        left = self._count - len(self._first)
+        if left > 0:
+            where = f"see {path}" if path is not None else "--errors FILE writes them all"
+            err.print(f"… and {left} more: {where}", markup=False, soft_wrap=True)
+
+
+def _tell(counts: Counts, *, dry_run: bool) -> None:
+    table = Table("products", "count")
+    for name in ("created", "changed", "unchanged"):
+        table.add_row(name, f"{getattr(counts, name):,}")
+    table.add_row("rows left out", f"{counts.rejected:,}")
+    table.add_row("SKUs with opening stock", f"{counts.stocked_skus:,} ({counts.stocked_units:,} units)")
+    out.print(table)
+    if dry_run:
+        say("nothing of it was kept (--dry-run)")
