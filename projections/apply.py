@@ -62,24 +62,30 @@ async def apply(connection: Connection, target: Target, batch: Batch, *, careful
 
     ``careful`` parks rows that can't be computed as dead letters instead of failing. Raises LostLead.
     """
-    projection = target.projection
     async with connection.transaction():
-        keys = batch.keys | await _spread(connection, target, batch) | await _pending(connection, target)
-        changes = 0
-        for chunk in _chunks(sorted(keys)):
-            if careful:
-                changes += await _upsert_carefully(connection, target, chunk, batch.after, len(keys))
-            else:
-                changes += await _upsert(connection, target, chunk, batch.after)
+        batch.keys |= await _pending(connection, target)
+        changes = await write_rows(connection, target, batch, careful=careful)
         await move_checkpoint(
             connection,
-            projection,
+            target.projection,
             target.shard,
             target.live.version,
             before=batch.before,
             after=batch.after,
             changes=changes,
         )
+    return changes
+
+
+async def write_rows(connection: Connection, target: Target, batch: Batch, *, careful: bool) -> int:
+    """Compute and keep the batch's rows, in the caller's transaction; the number of rows that changed."""
+    keys = batch.keys | await _spread(connection, target, batch)
+    changes = 0
+    for chunk in _chunks(sorted(keys)):
+        if careful:
+            changes += await upsert_carefully(connection, target, chunk, batch.after, len(keys))
+        else:
+            changes += await _upsert(connection, target, chunk, batch.after)
     return changes
 
 
@@ -117,15 +123,17 @@ async def _upsert(connection: Connection, target: Target, keys: Sequence[UUID], 
     statement = projection.upsert(target.live.version, projection.wanted_keys())
     cursor = await connection.execute(statement, {"keys": list(keys), "position": position})
     changed = cursor.rowcount
+    await connection.execute(projection.delete_gone(target.live.version), {"keys": list(keys)})
     await connection.execute(
         "DELETE FROM read.dead_letters WHERE projection = %s AND view_key = ANY(%s)", (projection.name, list(keys))
     )
     return changed
 
 
-async def _upsert_carefully(
+async def upsert_carefully(
     connection: Connection, target: Target, keys: Sequence[UUID], position: int, all_keys: int
 ) -> int:
+    """Compute and keep rows, parking those that can't be computed; raises when none of ``all_keys`` can."""
     try:
         async with connection.transaction():
             return await _upsert(connection, target, keys, position)

@@ -90,6 +90,26 @@ class Projection:
             " WHERE kept.position <= EXCLUDED.position AND kept.digest <> EXCLUDED.digest"
         )
 
+    def fill(self, version: int, wanted: str) -> str:
+        """INSERT … SELECT into an empty version, as of ``%(position)s``."""
+        listed = ", ".join((self.key, *self.columns, "digest"))
+        return (
+            f"INSERT INTO {self.table(version)} ({listed}, position, revision)"
+            f" SELECT {listed}, %(position)s, nextval('read.revision_seq') FROM ({self.rows(wanted)}) AS fresh"
+        )
+
+    def delete_gone(self, version: int) -> str:
+        """DELETE of those of ``%(keys)s`` that the store no longer has."""
+        return (
+            f"DELETE FROM {self.table(version)} AS kept WHERE kept.{self.key} = ANY(%(keys)s)"
+            f" AND NOT EXISTS (SELECT FROM {self.keys_table} AS source WHERE source.id = kept.{self.key})"
+        )
+
+    def stored_digest(self, alias: str) -> str:
+        """The digest of a row as it is stored: of its columns, whatever its ``digest`` says."""
+        listed = ", ".join(f"{alias}.{name}" for name in (self.key, *self.columns))
+        return f"md5(ROW({listed})::text)::uuid"
+
     def wanted_keys(self) -> str:
         """The condition that lets ``%(keys)s`` through."""
         return f"{self.wanted_column} = ANY(%(keys)s)"

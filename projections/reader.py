@@ -98,6 +98,11 @@ class OutboxReader:
             return Page(run, run[-1].position)
         return await self._across(self._gap)
 
+    async def decided(self, until: int) -> Page:
+        """The next page up to ``until``, of which the caller knows that everything up to it is decided."""
+        rows = await self._page(until)
+        return Page(rows, rows[-1].position if len(rows) == self._page_rows else until)
+
     def advance(self, position: int) -> None:
         """Everything up to ``position`` is applied."""
         self.position = position

@@ -26,7 +26,7 @@ from projections.reader import Event, OutboxReader
 BUSY_SECONDS = 0.005
 IDLE_SECONDS = 0.25
 STANDBY_SECONDS = 0.5
-PENDING_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
 TRIES_BEFORE_PARKING = 3
@@ -112,12 +112,16 @@ class ShardWorker:
         position = await checkpoint(connection, self.projection, self.shard, target.live.version)
         reader = OutboxReader(connection, position)
         self._log.info("leading", position=position, version=target.live.version)
-        idle, next_pending = BUSY_SECONDS, 0.0
+        idle, next_look = BUSY_SECONDS, 0.0
         clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
             self.woken.clear()
+            pending = False
+            if clock() >= next_look:
+                next_look = clock() + LOOK_SECONDS
+                await self._check_version(connection, target)
+                pending = await self._has_pending(connection)
             page = await reader.read()
-            pending = clock() >= next_pending and await self._has_pending(connection)
             if page.position > reader.position or pending:
                 await self._apply(connection, target, reader, page.events, page.position)
                 idle = BUSY_SECONDS
@@ -126,9 +130,6 @@ class ShardWorker:
             else:
                 await pause(self.woken, idle)
                 idle = min(idle * 2, IDLE_SECONDS)
-            if clock() >= next_pending:
-                await self._check_version(connection, target)
-                next_pending = clock() + PENDING_SECONDS
 
     async def _apply(
         self, connection: Connection, target: Target, reader: OutboxReader, events: list[Event], after: int

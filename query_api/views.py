@@ -108,16 +108,17 @@ class Views:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator["Views"]:
         """Keep an eye on Redis while the block runs."""
-        task = asyncio.create_task(self._watch())
+        ended = asyncio.Event()
+        task = asyncio.create_task(self._watch(ended))
         try:
             yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            ended.set()  # not cancelled: a client may take a cancellation for a time-out and go on
+            await task
 
-    async def _watch(self) -> None:
-        while True:
+    async def _watch(self, ended: asyncio.Event) -> None:
+        while not ended.is_set():
             await self._products.look()
             await self._orders.look()
-            await asyncio.sleep(WATCH_SECONDS if self.redis_in_use else WATCH_AWAY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), WATCH_SECONDS if self.redis_in_use else WATCH_AWAY_SECONDS)

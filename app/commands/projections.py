@@ -1,21 +1,28 @@
 """``kirana projections``: run the projector, and look after the views."""
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import typer
 from prometheus_client import REGISTRY
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.commands.console import new_typer, out
+from app.commands.console import CommandFailed, err, new_typer, out, say
 from app.core.config import get_settings
 from app.core.metrics import exporting
 from app.core.telemetry import configure_logging
 from projections.books import Connection, connect
+from projections.definition import Projection
+from projections.rebuild import Busy, Rebuilt, rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.runner import run_until_signalled
 from projections.status import shard_states
+from projections.switch import Wrong
+from projections.verify import Behind, Drift, repair, repair_redis, verify, verify_navigation, verify_redis
 
 app = new_typer("Run the projector, and look after the views: state, rebuild, verify, repair.")
 
@@ -91,3 +98,112 @@ def status() -> None:
 async def _states() -> list[Any]:
     async with await connected("status") as connection:
         return list(await shard_states(connection))
+
+
+Name = Annotated[str, typer.Argument(help="catalog or orders; see `kirana projections list`.")]
+SHOWN_KEYS = 20
+
+
+def named(name: str) -> Projection:
+    """The projection of that name, or a line that says which there are."""
+    if name not in PROJECTIONS:
+        raise CommandFailed(f"there is no projection {name}: it is one of {', '.join(PROJECTIONS)}")
+    return PROJECTIONS[name]
+
+
+@contextmanager
+def bar(what: str) -> Iterator[tuple[Progress, Any]]:
+    """A progress bar on stderr with rows per second and the time that is left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task(what, total=None, rate="")
+        started = time.monotonic()
+
+        def report(phase: str, done: int, total: int) -> None:
+            rate = f"{done / max(time.monotonic() - started, 0.001):,.0f} rows/s" if phase in {"fill", "verify"} else ""
+            progress.update(task, description=f"{what}: {phase}", completed=done, total=total or None, rate=rate)
+
+        yield progress, report
+
+
+@app.command("rebuild")
+def rebuild_view(name: Name) -> None:
+    """Build the view anew beside the live one and switch to it; nobody notices. Ctrl-C leaves things as they were."""
+    _switched(name, "rebuild", rebuild)
+
+
+@app.command("rollback")
+def rollback_view(name: Name) -> None:
+    """Switch back to the version before the last rebuild, brought up to the present first."""
+    _switched(name, "rollback", rollback)
+
+
+def _switched(name: str, what: str, work: Any) -> None:
+    projection, started = named(name), time.monotonic()
+    try:
+        with bar(f"{what} {name}") as (_, report):
+            done: Rebuilt = now(work(get_settings().dsn("projector"), projection, report))
+    except (Busy, Wrong, LookupError, TimeoutError) as error:
+        raise CommandFailed(str(error)) from error
+    seconds = time.monotonic() - started
+    rows = f"{done.rows} rows, {done.rows / max(seconds, 0.001):,.0f} rows/s, " if done.rows else ""
+    differed = done.differences.rows
+    before = "another shape than before" if differed is None else f"{differed} rows differed from the version before"
+    say(f"{name}: version {done.version} is live ({rows}{seconds:.1f} s; {before})")
+
+
+@app.command("verify")
+def verify_view(name: Name) -> None:
+    """Hold every row against the store, and Redis against the view; exit status 1 when anything drifted."""
+    projection = named(name)
+    with bar(f"verify {name}") as (_, report):
+        drift = now(_verified(projection, lambda done, total: report("verify", done, total)))
+    for key in [*map(str, drift.view), *drift.redis][:SHOWN_KEYS]:
+        say(f"{name}: drifted: {key}")
+    say(
+        f"{name}: {drift.rows} rows, {len(drift.view)} drifted, {len(drift.redis)} drifted in Redis,"
+        f" {drift.dead_letters} dead letters"
+    )
+    if not drift.clean:
+        raise typer.Exit(1)
+
+
+async def _verified(projection: Projection, report: Any) -> Drift:
+    settings = get_settings()
+    async with await connected(f"verify {projection.name}") as connection:
+        try:
+            drift = await verify(connection, projection, report)
+        except Behind as error:
+            raise CommandFailed(str(error)) from error
+        if projection.name == "catalog":
+            drift.redis += await verify_navigation(connection)
+        drift.redis += await verify_redis(connection, projection, settings.redis_dsn()) or []
+        return drift
+
+
+@app.command("repair")
+def repair_view(name: Name) -> None:
+    """Verify, and have what drifted computed again by the running projector."""
+    projection = named(name)
+    before, after = now(_repaired(projection))
+    say(f"{name}: {len(before.view)} rows repaired, {len(before.redis)} in Redis; {len(after.view)} still differ")
+    if not after.clean:
+        raise typer.Exit(1)
+
+
+async def _repaired(projection: Projection) -> tuple[Drift, Drift]:
+    before = await _verified(projection, lambda _done, _total: None)
+    async with await connected(f"repair {projection.name}") as connection:
+        try:
+            await repair(connection, projection, before.view)
+        except Behind as error:
+            raise CommandFailed(str(error)) from error
+    if before.redis:
+        await repair_redis(projection, get_settings().redis_dsn())
+    return before, await _verified(projection, lambda _done, _total: None)

@@ -43,8 +43,6 @@ class ProjectionVersion(ReadBase):
     phase: Mapped[str] = mapped_column(Text)
     shape: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    rows_done: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    rows_total: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     started_at: Mapped[CreatedAt]
     finished_at: Mapped[MaybeInstant]
 

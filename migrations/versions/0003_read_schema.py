@@ -52,7 +52,7 @@ def upgrade() -> None:
     op.execute("GRANT USAGE ON SCHEMA read TO kirana_projector, kirana_query")
     op.execute("GRANT CREATE ON SCHEMA read TO kirana_projector")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA read TO kirana_projector")
-    op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA read TO kirana_projector")
+    op.execute("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA read TO kirana_projector")
     op.execute(
         "GRANT SELECT ON read.projections, read.projection_checkpoints, read.search_words, read.search_synonyms"
         " TO kirana_query"
@@ -153,8 +153,6 @@ def fixed_tables() -> None:
         sa.Column("phase", sa.Text(), nullable=False),
         sa.Column("shape", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("rows_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("rows_total", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('building', 'live', 'kept')", name=op.f("ck_projection_versions_state_known")),

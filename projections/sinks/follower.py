@@ -95,11 +95,18 @@ class RedisFollower:
     async def _generation(self, sink: RedisSink, connection: Connection, live: Live) -> tuple[str, Progress]:
         generation = await sink.live_generation()
         progress = None if generation is None else await sink.progress(generation)
-        if generation is None or progress is None or not generation.startswith(f"{live.version}-"):
-            self._log.info("redis_fill", reason="no generation" if generation is None else "another version is live")
-            generation = await sink.fill(connection, live)
-            progress = await sink.progress(generation)
-            self._log.info("redis_filled", generation=generation)
+        if generation is None or progress is None:
+            reason = "no generation"
+        elif not generation.startswith(f"{live.version}-"):
+            reason = "another version is live"
+        elif await sink.ahead(connection, progress):
+            reason = "Redis is ahead of a database that was restored"
+        else:
+            return generation, progress
+        self._log.info("redis_fill", reason=reason)
+        generation = await sink.fill(connection, live)
+        progress = await sink.progress(generation)
+        self._log.info("redis_filled", generation=generation)
         if progress is None:
             raise LostLead("Redis was emptied meanwhile")
         return generation, progress

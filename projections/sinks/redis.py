@@ -87,6 +87,12 @@ class RedisSink:
         fields = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.progress(generation)))
         return Progress.parse(fields) if fields else None
 
+    async def ahead(self, connection: Connection, progress: Progress) -> bool:
+        """Whether Redis has seen more than this database ever wrote: it is the copy of another, or of a later one."""
+        cursor = await connection.execute("SELECT last_value FROM read.revision_seq")
+        row = await cursor.fetchone()
+        return row is None or max(progress.revisions.values(), default=0) > row[0]
+
     async def fill(self, connection: Connection, live: Live) -> str:
         """Fill a new generation from the view, catch up, and make it live. Readers notice nothing but speed."""
         generation = f"{live.version}-{time.time_ns():x}"

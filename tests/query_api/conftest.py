@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from redis import Redis
 
 from app.main import create_app
 from tests.support.api import serving
@@ -22,7 +23,9 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def shop(database: Database, owner: psycopg.Connection[Any], client: httpx.AsyncClient) -> AsyncIterator[Shop]:
+async def shop(
+    database: Database, owner: psycopg.Connection[Any], redis: Redis, client: httpx.AsyncClient
+) -> AsyncIterator[Shop]:
     """A shop whose changes reach the views."""
     async with projecting(database):
         yield Shop(database, owner, client)

@@ -1,0 +1,201 @@
+"""Building the next version of a view while the live one serves, and switching to it in one short transaction.
+
+Note the safe position; open a snapshot; fill the next version's table; index it; ANALYZE; tail the outbox up to the
+present; then, with the projector paused at one position for a moment, compare with the live version and switch. The old
+version stays for `rollback`. Whatever ends it, the live version was never touched; the next rebuild clears up first.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from projections.apply import Target, is_poison, upsert_carefully
+from projections.books import Connection, Live, connect, fetch_one, leader_of, live_version, try_lead
+from projections.definition import Projection
+from projections.reader import safe_position
+from projections.switch import Differences, switch_to, tail
+
+CHUNK_ROWS = 2000
+FIRST_KEY = UUID(int=0)
+
+log = structlog.get_logger(__name__)
+
+Report = Callable[[str, int, int], None]
+
+
+class Busy(RuntimeError):
+    """Somebody else rebuilds this projection; the message says who."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The version that is live now, its rows, and where it differed from the version before."""
+
+    version: int
+    rows: int
+    differences: Differences
+
+
+def silent(_: str, __: int, ___: int) -> None:
+    """A report nobody reads."""
+
+
+@asynccontextmanager
+async def rebuilding(dsn: str, projection: Projection, what: str) -> AsyncIterator[Connection]:
+    """The connection of the one process that may rebuild or roll back this projection. Raises ``Busy``."""
+    async with await connect(dsn, f"kirana projections {what} {projection.name}") as connection:
+        if not await try_lead(connection, f"rebuild {projection.name}"):
+            holder = await leader_of(connection, f"rebuild {projection.name}")
+            raise Busy(f"{projection.name} is being rebuilt by {holder or 'a session that has just ended'}")
+        yield connection
+
+
+async def rebuild(dsn: str, projection: Projection, report: Report = silent) -> Rebuilt:
+    """Make the next version of a projection live. ``report`` is told the phase, the rows done and the rows in all.
+
+    Raises ``Busy``, or ``Wrong`` when what was built is not what the store says.
+    """
+    async with rebuilding(dsn, projection, "rebuild") as connection:
+        await clear_up(connection, projection)
+        version = await _create(connection, projection)
+        try:
+            live = Live(version, None, 1, projection.shape)
+            position = await safe_position(connection)
+            rows = await _fill(connection, Target(projection, live, 0), position, report)
+            await _index(connection, projection, version, report)
+            report("tail", rows, rows)
+            position = await tail(connection, Target(projection, live, 0), position)
+            report("switch", rows, rows)
+            differences = await switch_to(connection, Target(projection, live, 0), position)
+        except BaseException:
+            await _abandon(connection, projection)
+            raise
+        await clear_up(connection, projection)
+        return Rebuilt(version, rows, differences)
+
+
+async def clear_up(connection: Connection, projection: Projection) -> None:
+    """Drop what interrupted rebuilds left, and versions older than the one kept for rollback."""
+    current = await live_version(connection, projection)
+    keep = [version for version in (current.version, current.previous) if version is not None]
+    cursor = await connection.execute(
+        "SELECT version FROM read.projection_versions WHERE projection = %s AND version <> ALL(%s)",
+        (projection.name, keep),
+    )
+    for (version,) in await cursor.fetchall():
+        async with connection.transaction():
+            await connection.execute(f"DROP TABLE IF EXISTS {projection.table(version)}")
+            await connection.execute(
+                "DELETE FROM read.projection_versions WHERE projection = %s AND version = %s",
+                (projection.name, version),
+            )
+
+
+async def _abandon(connection: Connection, projection: Projection) -> None:
+    """Best effort: a rebuild that dies harder leaves this to the next one."""
+    try:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            await connection.rollback()
+        await clear_up(connection, projection)
+    except psycopg.Error as error:
+        log.warning("left_behind", projection=projection.name, error=str(error))
+
+
+async def _create(connection: Connection, projection: Projection) -> int:
+    row = await fetch_one(
+        connection,
+        "SELECT max(version) + 1 FROM read.projection_versions WHERE projection = %s",
+        (projection.name,),
+    )
+    assert row is not None
+    version: int = row[0]
+    async with connection.transaction():
+        await connection.execute(projection.create_table(version))
+        await connection.execute(
+            "INSERT INTO read.projection_versions (projection, version, state, phase, shape)"
+            " VALUES (%s, %s, 'building', 'fill', %s)",
+            (projection.name, version, projection.shape),
+        )
+    return version
+
+
+async def _fill(connection: Connection, target: Target, position: int, report: Report) -> int:
+    """Fill the empty version from one snapshot, a range of keys at a time; the number of keys."""
+    projection = target.projection
+    key = projection.wanted_column
+    statement = projection.fill(target.live.version, f"{key} > %(low)s AND {key} <= %(high)s")
+    done = 0
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await connection.execute("SET LOCAL work_mem = '64MB'")
+        bounds = await _bounds(connection, projection)
+        total = sum(count for _, count in bounds)
+        low = FIRST_KEY
+        for high, count in bounds:
+            values = {"low": low, "high": high, "position": position}
+            try:
+                async with connection.transaction():
+                    await connection.execute(statement, values, prepare=False)
+            except psycopg.Error as error:
+                if not is_poison(error):
+                    raise
+                await _fill_carefully(connection, target, low, high, position)
+            low, done = high, done + count
+            report("fill", done, total)
+    return done
+
+
+async def _fill_carefully(connection: Connection, target: Target, low: UUID, high: UUID, position: int) -> None:
+    cursor = await connection.execute(
+        f"SELECT id FROM {target.projection.keys_table} WHERE id > %s AND id <= %s ORDER BY id", (low, high)
+    )
+    keys = [key for (key,) in await cursor.fetchall()]
+    await upsert_carefully(connection, target, keys, position, len(keys))
+
+
+async def _bounds(connection: Connection, projection: Projection) -> list[tuple[UUID, int]]:
+    """The last key of each range and how many keys it has."""
+    cursor = await connection.execute(
+        f"SELECT max(id::text)::uuid, count(*) FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / {CHUNK_ROWS}"
+        f" AS range FROM {projection.keys_table}) AS numbered GROUP BY range ORDER BY range"
+    )
+    return [(high, count) for high, count in await cursor.fetchall()]
+
+
+async def _index(connection: Connection, projection: Projection, version: int, report: Report) -> None:
+    statements = projection.create_indexes(version)
+    await connection.execute("SET maintenance_work_mem = '256MB'")
+    for number, statement in enumerate(statements):
+        report("index", number, len(statements))
+        await connection.execute(statement)
+    report("analyze", len(statements), len(statements))
+    await connection.execute(f"ANALYZE {projection.table(version)}")
+
+
+async def rollback(dsn: str, projection: Projection, report: Report = silent) -> Rebuilt:
+    """Bring the version kept from the last switch up to the present, and make it live again.
+
+    Raises ``Busy``; ``LookupError`` when there is none, or it is another release's.
+    """
+    async with rebuilding(dsn, projection, "rollback") as connection:
+        current = await live_version(connection, projection)
+        if current.previous is None:
+            raise LookupError(f"{projection.name} has no version to roll back to")
+        row = await fetch_one(
+            connection,
+            "SELECT shape, position FROM read.projection_versions WHERE projection = %s AND version = %s",
+            (projection.name, current.previous),
+        )
+        assert row is not None
+        shape, position = row
+        if shape != projection.shape:
+            raise LookupError(f"version {current.previous} is another release's: roll back with that release")
+        target = Target(projection, Live(current.previous, None, 1, shape), 0)
+        report("tail", 0, 0)
+        position = await tail(connection, target, position)
+        report("switch", 0, 0)
+        return Rebuilt(current.previous, 0, await switch_to(connection, target, position))

@@ -1,0 +1,156 @@
+"""The last steps of a rebuild or a rollback: tail to the present, compare at one position, switch."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from projections.apply import Batch, Target, fold, write_rows
+from projections.books import Connection
+from projections.definition import Projection
+from projections.reader import OutboxReader
+
+NEAR_ENOUGH = 500  # events; fewer than that are tailed while the projector is paused
+LOCK_TIMEOUT = "300ms"
+ATTEMPTS = 200
+PAUSE_SECONDS = 0.05
+CHECKED_KEYS = 2000
+
+log = structlog.get_logger(__name__)
+
+
+class Wrong(RuntimeError):
+    """What was built is not what the store says; nothing was switched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Rows that the version before had otherwise, or lacked; None when its shape was another and nothing compares."""
+
+    rows: int | None
+
+
+async def tail(connection: Connection, target: Target, position: int) -> int:
+    """Apply the outbox to a version that is not live, until it is nearly at the present; the position it is at."""
+    reader = OutboxReader(connection, position)
+    while True:
+        page = await reader.read()
+        if page.waiting:
+            await asyncio.sleep(PAUSE_SECONDS / 10)
+            continue
+        if page.position > reader.position:
+            await _apply(connection, target, reader, page.position)
+        if len(page.events) < NEAR_ENOUGH:
+            return reader.position
+
+
+async def _apply(connection: Connection, target: Target, reader: OutboxReader, until: int) -> None:
+    async with connection.transaction():
+        await _catch_up(connection, target, reader, until)
+        await connection.execute(
+            "UPDATE read.projection_versions SET position = %s, phase = 'tail' WHERE projection = %s AND version = %s",
+            (reader.position, target.projection.name, target.live.version),
+        )
+
+
+async def _catch_up(connection: Connection, target: Target, reader: OutboxReader, until: int) -> None:
+    """Apply everything up to a decided position, in the caller's transaction."""
+    while reader.position < until:
+        page = await reader.decided(until)
+        batch: Batch = fold(target, page.events, reader.position, page.position)
+        await write_rows(connection, target, batch, careful=True)
+        reader.advance(page.position)
+
+
+async def switch_to(connection: Connection, target: Target, position: int) -> Differences:
+    """Pause the projector at one position, bring ``target`` to it, compare, and make it live; in one transaction.
+
+    Readers are not paused: they see the one version or the other. Raises ``Wrong``.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                return await _switch(connection, target, position)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            await asyncio.sleep(PAUSE_SECONDS)
+            position = await tail(connection, target, position)
+    raise TimeoutError(f"{target.projection.view} is locked by somebody: nothing was switched; run it again")
+
+
+async def _switch(connection: Connection, target: Target, position: int) -> Differences:
+    projection, version = target.projection, target.live.version
+    cursor = await connection.execute(
+        "SELECT live_version FROM read.projections WHERE name = %s FOR UPDATE", (projection.name,)
+    )
+    before = await cursor.fetchone()
+    assert before is not None
+    cursor = await connection.execute(
+        "SELECT position FROM read.projection_checkpoints WHERE projection = %s ORDER BY shard FOR UPDATE",
+        (projection.name,),
+    )
+    at = max([position, *(found for (found,) in await cursor.fetchall())])
+    reader = OutboxReader(connection, position)
+    await _catch_up(connection, target, reader, at)
+    differences = await _compare(connection, projection, before[0], version, at)
+    await connection.execute(
+        "UPDATE read.projections SET live_version = %s, previous_version = %s, switched_at = now() WHERE name = %s",
+        (version, before[0], projection.name),
+    )
+    await connection.execute(
+        "UPDATE read.projection_versions SET state = CASE version WHEN %(new)s THEN 'live' ELSE 'kept' END,"
+        " phase = CASE version WHEN %(new)s THEN 'live' ELSE 'kept' END, position = %(at)s, finished_at = now()"
+        " WHERE projection = %(name)s AND version IN (%(new)s, %(old)s)",
+        {"new": version, "old": before[0], "at": at, "name": projection.name},
+    )
+    await connection.execute(
+        "UPDATE read.projection_checkpoints SET position = %s, generation = %s, changes = changes + 1,"
+        " updated_at = now() WHERE projection = %s",
+        (at, version, projection.name),
+    )
+    for statement in projection.create_view(version):
+        await connection.execute(statement)
+    return differences
+
+
+async def _compare(connection: Connection, projection: Projection, old: int, new: int, at: int) -> Differences:
+    """Compare all rows' digests with the live version's; where they differ, the store decides.
+
+    The new version must be what the store says; the live one may be behind, or may have drifted.
+    """
+    cursor = await connection.execute(
+        "SELECT count(DISTINCT shape) FROM read.projection_versions WHERE projection = %s AND version IN (%s, %s)",
+        (projection.name, old, new),
+    )
+    shapes = await cursor.fetchone()
+    if shapes is None or shapes[0] > 1:
+        return Differences(None)
+    key = projection.key
+    cursor = await connection.execute(
+        f"SELECT {key} FROM {projection.table(old)} AS before FULL JOIN {projection.table(new)} AS after USING ({key})"
+        " WHERE before.digest IS DISTINCT FROM after.digest",
+    )
+    keys = [found for (found,) in await cursor.fetchall()]
+    for start in range(0, len(keys), CHECKED_KEYS):
+        await _check(connection, projection, new, keys[start : start + CHECKED_KEYS], at)
+    return Differences(len(keys))
+
+
+async def _check(connection: Connection, projection: Projection, version: int, keys: list[UUID], at: int) -> None:
+    """Hold rows against the store, in one snapshot; a row that an event to come will change is not held against it."""
+    key = projection.key
+    cursor = await connection.execute(
+        f"SELECT {key} FROM (SELECT {key}, digest FROM ({projection.rows(projection.wanted_keys())}) AS row) AS truth"
+        f" FULL JOIN (SELECT {key}, digest FROM {projection.table(version)} WHERE {key} = ANY(%(keys)s)) AS built"
+        f" USING ({key}) WHERE truth.digest IS DISTINCT FROM built.digest"
+        f" AND NOT EXISTS (SELECT FROM read.dead_letters d WHERE d.projection = %(name)s AND d.view_key = {key})"
+        f" AND NOT EXISTS (SELECT FROM read.pending_keys p WHERE p.projection = %(name)s AND p.view_key = {key})"
+        " AND NOT EXISTS (SELECT FROM store.outbox o WHERE o.position > %(at)s"
+        f" AND (o.view_key = {key} OR o.aggregate_type = ANY(%(spread)s))) LIMIT 5",
+        {"keys": keys, "name": projection.name, "at": at, "spread": list(projection.expansions)},
+    )
+    wrong = [str(found) for (found,) in await cursor.fetchall()]
+    if wrong:
+        raise Wrong(f"{projection.table(version)} is not what the store says, e.g. for {', '.join(wrong)}")
