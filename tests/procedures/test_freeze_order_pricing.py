@@ -68,7 +68,8 @@ class Bench:
                 (line.price, line.price, classes[line.rate_bp], variant.id),
             )
             self.owner.execute(
-                "INSERT INTO store.cart_items (cart_id, variant_id, quantity, unit_price, mrp) VALUES (%s, %s, %s, 1, 1)",
+                "INSERT INTO store.cart_items (cart_id, variant_id, quantity, unit_price, mrp)"
+                " VALUES (%s, %s, %s, 1, 1)",
                 (cart, variant.id, line.quantity),
             )
         for position, offer in enumerate(given_offers, 1):
