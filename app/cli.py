@@ -4,6 +4,7 @@ from app.commands import (
     audit,
     catalog,
     console,
+    demo,
     docs,
     doctor,
     migrate,
@@ -28,6 +29,7 @@ app.command()(replay.replay)
 app.command()(validate.validate)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(staff.app, name="staff")
+app.add_typer(demo.app, name="demo")
 app.add_typer(docs.app, name="docs")
 app.add_typer(servers.app, name="servers")
 app.add_typer(migrate.app, name="migrate")

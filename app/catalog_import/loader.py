@@ -92,11 +92,20 @@ class Loader:
             for item in taken:
                 advance(item)
 
-    def make_unless_there(self, procedure: str, key: Mapping[str, str], definition: Mapping[str, Any]) -> bool:
-        """Save what ``key`` names if the store has no such thing yet; whether it was made."""
+    def make_unless_there(
+        self,
+        procedure: str,
+        key: Mapping[str, str],
+        definition: Mapping[str, Any],
+        version: int | None = NOT_THERE_YET,
+    ) -> bool:
+        """Save what ``key`` names if the store has no such thing yet; whether it was made.
+
+        ``version`` is how the procedure is told that nothing is there (None for coupons).
+        """
         try:
             with self._step():
-                self._call(procedure, **key, p_definition=Jsonb(definition), p_expected_version=NOT_THERE_YET)
+                self._call(procedure, **key, p_definition=Jsonb(definition), p_expected_version=version)
         except psycopg.Error as error:
             if error.sqlstate != VERSION_MISMATCH:
                 raise
@@ -134,12 +143,10 @@ class Loader:
             result["slug"]: result for result in self._call("import_products", p_products=Jsonb(items))["results"]
         }
         refused = {slug for slug, result in results.items() if result["outcome"] == "refused"}
-        stocked = self._open_stock([product for product in products if product.slug not in refused])
+        self._open_stock([product for product in products if product.slug not in refused])
         for result in results.values():
             if result["outcome"] != "refused":
                 setattr(self.counts, result["outcome"], getattr(self.counts, result["outcome"]) + 1)
-        self.counts.stocked_skus += stocked.get("skus", 0)
-        self.counts.stocked_units += stocked.get("units", 0)
         return [_refusal(product, results[product.slug]) for product in products if product.slug in refused]
 
     def _surroundings(self, product: Product) -> None:
@@ -153,18 +160,19 @@ class Loader:
             self.make_unless_there(procedure, {"p_slug": slug}, definition)
             self._known.add((procedure, slug))
 
-    def _open_stock(self, products: list[Product]) -> dict[str, Any]:
-        if self._stocking is None:
-            return {}
-        items = [
-            {"sku": variant["sku"], "quantity": product.stock.get(variant["sku"], self._stocking.default)}
-            for product in products
-            for variant in product.definition["variants"]
-        ]
-        items = [item for item in items if item["quantity"] > 0]
-        if not items:
-            return {}
-        return self._call("receive_opening_stock", p_warehouse_code=self._stocking.warehouse, p_items=Jsonb(items))
+    def receive(self, warehouse: str, quantities: Iterable[tuple[str, int]]) -> None:
+        """Opening stock by SKU into a warehouse; a SKU that ever had stock there keeps what it has."""
+        items = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities if quantity > 0]
+        if items:
+            done = self._call("receive_opening_stock", p_warehouse_code=warehouse, p_items=Jsonb(items))
+            self.counts.stocked_skus += done["skus"]
+            self.counts.stocked_units += done["units"]
+
+    def _open_stock(self, products: list[Product]) -> None:
+        if self._stocking is not None:
+            default = self._stocking.default
+            skus = ((product, variant["sku"]) for product in products for variant in product.definition["variants"])
+            self.receive(self._stocking.warehouse, [(sku, product.stock.get(sku, default)) for product, sku in skus])
 
     def _call(self, name: str, **parameters: Any) -> dict[str, Any]:
         """``CALL store.<name>``, again when a lock kept it from doing anything; names come from this module.
