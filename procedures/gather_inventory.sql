@@ -49,18 +49,27 @@ BEGIN
                 AND w.is_active;
 
             IF v_available >= v_line.quantity THEN
-                SELECT
-                    i.warehouse_id,
-                    i.bucket
-                INTO v_warehouse, v_bucket
-                FROM store.inventory AS i
-                INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id
-                WHERE i.variant_id = v_line.variant_id
-                    AND i.on_hand - i.reserved >= v_line.quantity
-                    AND w.is_active
-                ORDER BY (w.state_code = v_state) DESC, w.priority, pg_catalog.random()
-                LIMIT 1
-                FOR UPDATE OF i SKIP LOCKED;
+                -- A row that ran dry since our snapshot is locked all the same when it is passed over, and these come in no
+                -- order: so before anything is waited for, this sub-block's rollback lets them go.
+                BEGIN
+                    SELECT
+                        i.warehouse_id,
+                        i.bucket
+                    INTO v_warehouse, v_bucket
+                    FROM store.inventory AS i
+                    INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id
+                    WHERE i.variant_id = v_line.variant_id
+                        AND i.on_hand - i.reserved >= v_line.quantity
+                        AND w.is_active
+                    ORDER BY (w.state_code = v_state) DESC, w.priority, pg_catalog.random()
+                    LIMIT 1
+                    FOR UPDATE OF i SKIP LOCKED;
+                    IF NOT FOUND THEN
+                        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = 'No row is free.';
+                    END IF;
+                EXCEPTION WHEN no_data_found THEN
+                    v_warehouse := NULL;
+                END;
 
                 IF v_warehouse IS NULL THEN
                     -- All are busy: wait for one of them. If it has too little by then, it is let go again (the

@@ -57,6 +57,18 @@ def test_as_many_orders_as_units(database: Database, owner: Connection, buckets:
     assert_books_balance(owner)
 
 
+def test_buckets_that_run_dry_under_the_hand_deadlock_nobody(database: Database, owner: Connection) -> None:
+    """A row that sold out between our look and our lock stays locked when it is passed over: it must be let go."""
+    crowd = buyers(owner, BUYERS)
+    for _ in range(5):
+        variant = make_product(owner, price=50_000, stock=UNITS, buckets=8)
+        for user, _address in crowd:
+            make_cart(owner, user, (variant, 1))
+        results = contend(database, crowd, buy("cod"), connections=24)
+        assert (len(results.answers), results.refused) == (UNITS, {"KI001": BUYERS - UNITS})
+    assert_books_balance(owner)
+
+
 def test_several_units_each_are_gathered_without_overselling(database: Database, owner: Connection) -> None:
     """Orders of 1 to 7 units on buckets of 5: most must gather, and what is refused did not fit."""
     variant = make_product(owner, stock=40, buckets=8)
