@@ -22,7 +22,7 @@ SELECT convert_to((SELECT row_to_json(document) FROM (SELECT
         (SELECT picture.url FROM store.product_images picture WHERE picture.product_id = p.id
             ORDER BY (picture.variant_id = v.id) IS TRUE DESC, picture.position LIMIT 1) AS image,
         i.quantity, i.unit_price, i.previous_unit_price, i.mrp, i.unit_price * i.quantity AS line_total,
-        i.discount_amount, i.status, i.available_quantity) AS line) ORDER BY i.created_at, i.id)
+        i.discount_amount, i.status, i.available_quantity) AS line) ORDER BY i.id)
         FROM store.cart_items i
         JOIN store.product_variants v ON v.id = i.variant_id
         JOIN store.products p ON p.id = v.product_id
