@@ -105,7 +105,11 @@ def transactions(patient: Patient) -> Iterator[Finding]:
         " ORDER BY 4 DESC",
         (LONG_WARNING_SECONDS,),
     ).fetchall()
-    if not rows:
+    if not value(connection, "SELECT pg_has_role('pg_read_all_stats', 'USAGE')"):
+        user = value(connection, "SELECT current_user::text")
+        seen = f"{user} sees its own transactions only"
+        yield warning(TRANSACTIONS, "open for long", seen, f"as a superuser: GRANT pg_read_all_stats TO {user}")
+    elif not rows:
         yield ok(TRANSACTIONS, "open for long", f"none longer than {LONG_WARNING_SECONDS} s")
     for pid, application, state, seconds, writes in rows:
         seen = f"{application} ({state}) for {seconds:,.0f} s" + (", and the projector waits for it" if writes else "")

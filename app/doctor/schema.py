@@ -112,15 +112,18 @@ def _role(role: str, login: bool, found: tuple[bool, bool, bool] | None) -> Find
 
 def _membership(connection: Connection) -> Finding:
     rows = connection.execute(
-        "SELECT m.inherit_option, m.set_option, m.admin_option FROM pg_auth_members m"
+        "SELECT m.inherit_option, m.set_option, m.admin_option, m.grantor::regrole::text FROM pg_auth_members m"
         " WHERE m.roleid = 'kirana_writer'::regrole AND m.member = 'kirana_command'::regrole"
     ).fetchall()
     grant = "GRANT kirana_writer TO kirana_command WITH INHERIT FALSE, SET TRUE, ADMIN FALSE"
     name = "kirana_command in kirana_writer"
-    if not any(can_set for _, can_set, _ in rows):
-        return failed(ROLES, name, "can't SET ROLE to it: no procedure can write", grant)
-    if any(inherits or admin for inherits, _, admin in rows):
-        return failed(ROLES, name, "inherits it: the API can write without a procedure", grant)
+    too_much = [grantor for inherits, _, admin, grantor in rows if inherits or admin]
+    if too_much:
+        mend = f"as {too_much[0]}, who granted it so: {grant}"
+        return failed(ROLES, name, "inherits it, or hands it on: the API can write without a procedure", mend)
+    if not any(can_set for _, can_set, _, _ in rows):
+        mend = f"as {rows[0][3] if rows else 'the owner'}: {grant}"
+        return failed(ROLES, name, "can't SET ROLE to it: no procedure can write", mend)
     return ok(ROLES, name, "by SET ROLE in a procedure only")
 
 

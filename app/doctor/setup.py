@@ -7,6 +7,7 @@ import psycopg
 
 from app.core.config import NotConfigured, Role, ServersDown
 from app.doctor.findings import CONNECT_SECONDS, Finding, Patient, failed, ok, said, value, warning
+from app.doctor.schema import LOGIN
 
 SETTINGS, LOGINS = "settings", "logins"
 READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '10s'; SET lock_timeout = '2s'"
@@ -69,6 +70,6 @@ def _login(patient: Patient, role: Role) -> Finding:
         return failed(
             LOGINS, name, f"works as {user}", f"log in as kirana_{role}: its grants are the wall around the store"
         )
-    if role == "owner" and user.startswith("kirana_"):
+    if role == "owner" and user in LOGIN:
         return failed(LOGINS, name, f"works as {user}", "set KIRANA_OWNER_DATABASE_URL to the schema's owner")
     return ok(LOGINS, name, f"works as {user}")

@@ -1,8 +1,10 @@
 """`kirana doctor` finds what is broken and says what mends it: each break is made for real, and mended as it says."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from pydantic import SecretStr
 from app.core.config import Settings
 from app.core.embedded.postgres import start_postgres, stop_postgres
 from app.core.embedded.redis import RedisServer
-from app.core.migrations import upgrade
 from app.core.procedure_files import install
 from app.doctor import flow
 from app.doctor.examination import examine
@@ -253,30 +254,48 @@ def secrets() -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Store:
+    """A store as docs/operations.md sets one up: ``environment`` leads to it, ``superuser`` is a DSN."""
+
+    environment: dict[str, str]
+    superuser: str
+
+
 @pytest.fixture(scope="module")
-def durable(redis_server: RedisServer) -> Iterator[dict[str, str]]:
-    """A cluster as production has it, of the module's own: its roles can be broken."""
+def store(redis_server: RedisServer) -> Iterator[Store]:
+    """On a cluster of the module's own, which promises what production's does, and whose roles can be broken."""
     folder = run_dir() / f"durable-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     server = start_postgres(folder)
     try:
         with psycopg.connect(server.dsn(database="postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE shop")
-        dsn = server.dsn(database="shop")
-        upgrade("postgresql+psycopg" + dsn.removeprefix("postgresql"))
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            install(connection)
-        roles = {"OWNER": "postgres", "COMMAND": "kirana_command", "QUERY": "kirana_query"}
-        roles["PROJECTOR"] = "kirana_projector"
-        urls = {f"KIRANA_{role}_DATABASE_URL": dsn.replace("postgres@", f"{user}@", 1) for role, user in roles.items()}
-        yield urls | secrets() | {"KIRANA_REDIS_URL": redis_server.url, "KIRANA_DATA_DIR": str(folder / "data")}
+            connection.execute("CREATE ROLE kirana_owner LOGIN CREATEROLE")
+            connection.execute("CREATE DATABASE shop OWNER kirana_owner ENCODING 'UTF8' TEMPLATE template0")
+        superuser = server.dsn(database="shop")
+        urls = {
+            f"KIRANA_{role}_DATABASE_URL": superuser.replace("postgres@", f"kirana_{role.lower()}@", 1)
+            for role in ("OWNER", "COMMAND", "QUERY", "PROJECTOR")
+        }
+        more = {"KIRANA_REDIS_URL": redis_server.url, "KIRANA_DATA_DIR": str(folder / "data")}
+        made = Store(urls | secrets() | more, superuser)
+        for command in (("migrate",), ("procedures", "install")):
+            done = kirana(*command, environment=made.environment)
+            assert done.returncode == 0, done.stderr
+        yield made
     finally:
         stop_postgres(folder)
 
 
-def test_a_store_that_is_well_exits_0(durable: dict[str, str]) -> None:
-    found = kirana("doctor", environment=durable)
+def test_a_store_set_up_as_the_page_says_is_well(store: Store) -> None:
+    found = kirana("doctor", "--problems", environment=store.environment)
     assert found.returncode == 0, found.stdout
-    assert "0 failed" in found.stdout
+    assert found.stdout.count("!") == 1
+    assert "→ as a superuser: GRANT pg_read_all_stats TO kirana_owner" in found.stdout
+    with psycopg.connect(store.superuser, autocommit=True) as connection:
+        connection.execute("GRANT pg_read_all_stats TO kirana_owner")
+    found = kirana("doctor", "--problems", environment=store.environment)
+    assert found.returncode == 0
+    assert re.fullmatch(r"\d+ checks: 0 failed, 0 to be looked at\n", found.stdout), found.stdout
 
 
 @pytest.mark.parametrize(
@@ -285,7 +304,7 @@ def test_a_store_that_is_well_exits_0(durable: dict[str, str]) -> None:
         (
             "GRANT kirana_writer TO kirana_command WITH INHERIT TRUE",
             "GRANT kirana_writer TO kirana_command WITH INHERIT FALSE",
-            "inherits it: the API can write without a procedure",
+            "inherits it, or hands it on: the API can write without a procedure",
         ),
         (
             "GRANT kirana_writer TO kirana_command WITH SET FALSE",
@@ -301,10 +320,12 @@ def test_a_store_that_is_well_exits_0(durable: dict[str, str]) -> None:
         ),
     ],
 )
-def test_roles_that_are_not_as_they_should_be(durable: dict[str, str], breaks: str, mends: str, said: str) -> None:
-    with psycopg.connect(durable["KIRANA_OWNER_DATABASE_URL"], autocommit=True) as connection:
+def test_roles_that_are_not_as_they_should_be(store: Store, breaks: str, mends: str, said: str) -> None:
+    # a membership is its grantor's to change: here the owner's, who migrated
+    grantor = store.environment["KIRANA_OWNER_DATABASE_URL"] if breaks.startswith("GRANT") else store.superuser
+    with psycopg.connect(grantor, autocommit=True) as connection:
         connection.execute(breaks.encode())
-        found = kirana("doctor", "--problems", environment=durable)
+        found = kirana("doctor", "--problems", environment=store.environment)
         connection.execute(mends.encode())
     assert found.returncode == 1, found.stdout
     assert said in found.stdout
