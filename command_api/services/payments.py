@@ -117,7 +117,8 @@ def read_event(body: bytes) -> GatewayEvent:
         raise Refused("malformed_json") from error
     if not isinstance(document, dict):
         raise Refused("malformed_json", "The body must be one JSON object.")
-    model = KnownEvent if document.get("type") in KNOWN_TYPES else GatewayEvent
+    known = any(document.get("type") == kind for kind in KNOWN_TYPES)
+    model = KnownEvent if known else GatewayEvent
     try:
         return model.model_validate(document)
     except ValidationError as error:
