@@ -51,19 +51,22 @@ class Replay:
         self.done = Done()
 
     def receive_opening_stock(self, tick: Callable[[], None]) -> None:
-        """Receive, once, as many units of each SKU as the file sells."""
-        for sku, units in self._plan.units_sold().items():
+        """Receive as many units of each SKU as the file sells, less what an earlier run of fewer invoices received."""
+        for sku, needed in self._plan.units_sold().items():
             step = f"stock:{sku}"
-            if step not in self._journal.steps:
+            received = self._journal.steps.get(step, {"received": 0})["received"]
+            if needed > received:
                 body = {
                     "sku": sku,
                     "warehouse_code": self._warehouse,
-                    "quantity": units,
+                    "quantity": needed - received,
                     "reason": RECEIPT_REASON,
                     "reference": f"replay:{sku}",
                 }
-                self._shop.call("POST", "/v1/admin/inventory/receipts", self._staff, body, key=key_of(step, str(units)))
-                self._journal.done(step, {})
+                self._shop.call(
+                    "POST", "/v1/admin/inventory/receipts", self._staff, body, key=key_of(step, str(needed))
+                )
+                self._journal.done(step, {"received": needed})
             tick()
 
     def run(self, tick: Callable[[], None]) -> None:
