@@ -33,7 +33,8 @@ PAYMENT=$(post orders/$ORDER/payments '{{"method": "upi", "provider": "sandbox"}
 PAY=$(echo "$PAYMENT" | field '["id"]'); DUE=$(echo "$PAYMENT" | field '["amount"]')
 curl -s {sandbox}/pay -H 'Content-Type: application/json' \\
   -d '{{"payment_id": "'$PAY'", "amount": '$DUE', "currency": "INR", "outcome": "captured"}}'
-curl -s {base}/v1/orders/$ORDER -H "$AUTH"
+sleep 1
+curl -s {base}/v1/orders/$ORDER -H "$AUTH" | field '["status"]'
 """
 
 
