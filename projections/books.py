@@ -36,7 +36,11 @@ class Live:
 async def connect(dsn: str, name: str) -> Connection:
     """An autocommit connection of the projector's, named for pg_stat_activity."""
     connection: Connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, application_name=name[:63])
-    await connection.execute(SESSION)
+    try:
+        await connection.execute(SESSION)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 

@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from query_api.routes import accounts, navigation, products
+from query_api.routes import accounts, admin, navigation, products
 
-ROUTERS: tuple[APIRouter, ...] = (navigation.router, products.router, accounts.router)
+ROUTERS: tuple[APIRouter, ...] = (navigation.router, products.router, accounts.router, admin.router)
