@@ -12,6 +12,16 @@ from app.core.observability import observe, observed
 from app.core.problems import install_problem_handlers
 
 API_VERSION = "1.0.0"
+ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Prefer",
+    "X-Cart-Token",
+    CONSISTENCY_HEADER,
+)
 EXPOSED_HEADERS = (
     "ETag",
     "X-Cart-Token",
@@ -21,6 +31,8 @@ EXPOSED_HEADERS = (
     CONSISTENCY_HEADER,
     REPLAYED_HEADER,
     REQUEST_ID_HEADER,
+    "X-Cart-Token",
+    "X-Stale",
 )
 
 
@@ -48,7 +60,7 @@ def new_application(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Cart-Token", "Prefer"],
+            allow_headers=list(ALLOWED_HEADERS),
             expose_headers=list(EXPOSED_HEADERS),
         )
     app.add_middleware(KiranaHeaders, max_body_bytes=settings.max_body_bytes)
