@@ -31,7 +31,6 @@ EXPOSED_HEADERS = (
     CONSISTENCY_HEADER,
     REPLAYED_HEADER,
     REQUEST_ID_HEADER,
-    "X-Cart-Token",
     "X-Stale",
 )
 
