@@ -183,6 +183,7 @@ class KiranaHeaders:
         # a state of this request's own: some servers hand the lifespan's to every request
         state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
 
+        started = False
         head = scope["method"] == "HEAD"
         if head:
             # A HEAD is a GET whose body stays here; the server's own scope keeps saying HEAD.
@@ -191,9 +192,11 @@ class KiranaHeaders:
                 info.scope = scope
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if head and message["type"] == "http.response.body":
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             if message["type"] == "http.response.start":
+                started = True
                 sent = MutableHeaders(scope=message)
                 sent[REQUEST_ID_HEADER] = request_id
                 for name, value in state.get("response_headers", {}).items():
@@ -206,7 +209,13 @@ class KiranaHeaders:
         if declared.isdigit() and int(declared) > self.max_body_bytes:
             await problem(BY_CODE["payload_too_large"])(scope, receive, send_with_headers)
             return
-        await self.app(scope, self._limited(receive), send_with_headers)
+        try:
+            await self.app(scope, self._limited(receive), send_with_headers)
+        except Exception:
+            # Answered here, with the id that the logs have; whoever is outside of us logs it.
+            if not started:
+                await problem(BY_CODE["internal"])(scope, receive, send_with_headers)
+            raise
 
     def _limited(self, receive: Receive) -> Receive:
         received = 0
