@@ -50,15 +50,29 @@ BEGIN
             INTO v_payment_id, v_order_id
             FROM store.payments AS p
             WHERE p.provider = p_provider
-                AND (p.id = p_payment_id OR (p_payment_id IS NULL AND p.provider_payment_id = p_provider_payment_id));
+                AND p.id = COALESCE(
+                    p_payment_id,
+                    (
+                        SELECT k.id
+                        FROM store.payments AS k
+                        WHERE k.provider = p_provider
+                            AND k.provider_payment_id = p_provider_payment_id
+                    )
+                );
             SELECT r.id
             INTO v_refund_id
             FROM store.refunds AS r
             INNER JOIN store.payments AS p ON p.id = r.payment_id
             WHERE p.provider = p_provider
-                AND (
-                    r.id = p_refund_id
-                    OR (p_refund_id IS NULL AND p.id = v_payment_id AND r.provider_refund_id = p_provider_refund_id)
+                AND r.id = COALESCE(
+                    p_refund_id,
+                    (
+                        SELECT k.id
+                        FROM store.refunds AS k
+                        WHERE k.payment_id = v_payment_id
+                            AND k.provider_refund_id = p_provider_refund_id
+                        LIMIT 1
+                    )
                 );
 
             IF p_event_type = 'payment.captured' AND v_payment_id IS NOT NULL AND p_provider_payment_id IS NOT NULL THEN
