@@ -45,10 +45,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Stocking:
-    """Where opening stock goes, and how much of what the file says nothing about."""
+    """Where opening stock goes, and how much of what the file says nothing about.
+
+    ``made_as``: what the warehouse is made with, for one that the store does not have yet.
+    """
 
     warehouse: str
     default: int = 0
+    made_as: Mapping[str, Any] | None = None
 
 
 class Loader:
@@ -133,6 +137,8 @@ class Loader:
             yield
 
     def _save(self, products: list[Product]) -> list[Reject]:
+        if self._stocking is not None and self._stocking.made_as is not None:
+            self._know("save_warehouse", self._stocking.warehouse, self._stocking.made_as)
         for product in products:
             self._surroundings(product)
         items = [
@@ -155,10 +161,11 @@ class Loader:
         for category in product.categories:
             self._know("save_category", category.slug, _definition(category))
 
-    def _know(self, procedure: str, slug: str, definition: Mapping[str, Any]) -> None:
-        if (procedure, slug) not in self._known:
-            self.make_unless_there(procedure, {"p_slug": slug}, definition)
-            self._known.add((procedure, slug))
+    def _know(self, procedure: str, name: str, definition: Mapping[str, Any]) -> None:
+        if (procedure, name) not in self._known:
+            key = "p_code" if procedure == "save_warehouse" else "p_slug"
+            self.make_unless_there(procedure, {key: name}, definition)
+            self._known.add((procedure, name))
 
     def receive(self, warehouse: str, quantities: Iterable[tuple[str, int]]) -> None:
         """Opening stock by SKU into a warehouse; a SKU that ever had stock there keeps what it has."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.catalog_import.definition import Product, Reject
-from app.catalog_import.text import open_text, paise, rows_of, slug_of
+from app.catalog_import.text import open_text, paise, rows_of, slug_of, title_of
 
 REQUIRED = frozenset({"InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice"})
 TAX_CLASS = "gst-18"
@@ -42,8 +42,9 @@ class _Seen:
 def parse(path: Path) -> Iterator[Product | Reject]:
     """Rejects as they are met, then every product in the order of the file.
 
-    The title is the most frequent description (the first of several), the price the first positive UnitPrice, the MRP
-    the highest. Memory is one record for each SKU, whatever the number of rows.
+    The title is the most frequent description with a letter in it (the first of several), the price the first positive
+    UnitPrice, the MRP the highest. A SKU without a description or a price is rejected at its first line. Memory is one
+    record for each SKU, whatever the number of rows.
     """
     seen: dict[str, _Seen] = {}
     with open_text(path) as stream:
@@ -60,13 +61,16 @@ def parse(path: Path) -> Iterator[Product | Reject]:
             item = seen.setdefault(sku_of(code), _Seen(line))
             item.price = item.price or price
             item.mrp = max(item.mrp, price)
-            if description := row.get("Description", ""):
+            description = row.get("Description", "")
+            if any(letter.isalpha() for letter in description):
                 item.descriptions[description] += 1
     for sku, item in seen.items():
-        if item.price:
-            yield _product(sku, item)
-        else:
+        if not item.price:
             yield Reject(item.line, sku, "never_sold_at_a_price")
+        elif not item.descriptions:
+            yield Reject(item.line, sku, "never_described")
+        else:
+            yield _product(sku, item)
 
 
 def _price(text: str) -> int:
@@ -75,8 +79,7 @@ def _price(text: str) -> int:
 
 
 def _product(sku: str, item: _Seen) -> Product:
-    named = item.descriptions.most_common(1)
-    title = " ".join(named[0][0].split()) if named else f"Item {sku}"
+    title = title_of(item.descriptions.most_common(1)[0][0])
     definition = {
         "title": title,
         "status": "active",

@@ -19,6 +19,8 @@ LONGEST_CELL = 10_000_000
 HASH_DIGITS = 8
 MAX_PAISE = 10_000_000_000
 _SKU = re.compile(r"[!-~]{1,64}")
+# a word of two letters or more, apostrophes and all: neither PAPPA'S nor 3D comes out as Pappa'S or 3d
+_SHOUTED = re.compile(r"(?<![^\W_])[^\W\d_](?:[^\W\d_]|['’](?=[^\W\d_]))+")
 _PLAIN = re.compile(r"[A-Za-z0-9]+([ -][A-Za-z0-9]+)*")
 
 
@@ -75,12 +77,13 @@ def sku_in(text: str) -> str:
 def derived_sku(slug: str, option_values: list[str]) -> str:
     """A SKU for a variant that has none: the same for the same handle and options, whatever else changes.
 
-    A full stop keeps handle and options apart; a value that a slug can't hold as it is brings a hash along.
+    Letters, digits and hyphens. Two hyphens, which no slug has, keep handle and options apart; a value that a slug
+    can't hold as it is brings a hash along.
     """
-    sku = ".".join([slug, *(_word(value) for value in option_values)]).upper()
+    sku = "--".join([slug, *(_word(value) for value in option_values)]).upper()
     if len(sku) <= LONGEST_SKU:
         return sku
-    return f"{sku[: LONGEST_SKU - HASH_DIGITS - 1].rstrip('-.')}-{short_hash(sku).upper()}"
+    return f"{sku[: LONGEST_SKU - HASH_DIGITS - 1].rstrip('-')}-{short_hash(sku).upper()}"
 
 
 def _word(value: str) -> str:
@@ -88,6 +91,14 @@ def _word(value: str) -> str:
         return slug_of(value)
     kept = re.sub(r"[^A-Za-z0-9]+", "-", value).strip("-")
     return f"{kept}-{short_hash(value)}" if kept else short_hash(value)
+
+
+def title_of(text: str) -> str:
+    """Words as a title has them: what is shouted gets capitals of its own, what is written in mixed case stays."""
+    words = " ".join(text.split())
+    if words != words.upper():
+        return words
+    return _SHOUTED.sub(lambda found: found[0].capitalize(), words)
 
 
 def paise(text: str) -> int:

@@ -23,7 +23,7 @@ app = new_typer("Bring products in from files.")
 SHOWN_REJECTS = 20
 # What a warehouse that the store does not have yet is made with; PUT /v1/admin/warehouses/{code} corrects it.
 NEW_WAREHOUSE = {"state_code": "KA", "pincode": "560001"}
-FIRST_WAREHOUSE = "MAIN"
+FIRST_WAREHOUSE = "BLR"
 
 
 class FileFormat(StrEnum):
@@ -42,8 +42,8 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz.", exists=True, dir_okay=False)],
     kind: Annotated[FileFormat, typer.Option("--format", help="By default the header tells.")] = FileFormat.AUTO,
     warehouse: Annotated[
-        str | None, typer.Option(help="Code of the warehouse for opening stock; it is made if it is not there.")
-    ] = None,
+        str, typer.Option(help="Code of the warehouse for opening stock; it is made if it is not there.")
+    ] = FIRST_WAREHOUSE,
     stock: Annotated[int, typer.Option(min=0, help="Opening stock of SKUs that the file states none for.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything, and take it back.")] = False,
     errors: Annotated[Path | None, typer.Option(help="Write what was left out to this CSV.", dir_okay=False)] = None,
@@ -59,9 +59,7 @@ def import_file(
     with ExitStack() as stack:
         told = _Rejects(stack, errors)
         connection = stack.enter_context(psycopg.connect(settings.dsn("command"), autocommit=True))
-        chosen = _warehouse(settings, Loader(connection, staff_id), warehouse, make=not dry_run)
-        stocking = None if chosen is None else Stocking(chosen, stock)
-        loader = Loader(connection, staff_id, stocking, dry_run=dry_run)
+        loader = Loader(connection, staff_id, _stocking(settings, warehouse, stock), dry_run=dry_run)
         try:
             _load(loader, file, kind, told)
         except NotThatFormat as error:
@@ -80,21 +78,13 @@ def _load(loader: Loader, file: Path, kind: FileFormat, told: "_Rejects") -> Non
         loader.load(source.items, told.add, lambda item: tick(source.steps_of(item)))
 
 
-def _warehouse(settings: Settings, loader: Loader, code: str | None, *, make: bool) -> str | None:
-    """The warehouse asked for, or the store's first; made if it is not there. None in a dry run without any."""
+def _stocking(settings: Settings, code: str, default: int) -> Stocking:
+    """Opening stock goes to this warehouse, which is made with the first products if it is not there."""
     with psycopg.connect(settings.query_primary_dsn() or settings.dsn("query")) as connection:
-        known = [
-            row[0]
-            for row in connection.execute("SELECT code FROM store.warehouses WHERE is_active ORDER BY priority, code")
-        ]
-    chosen = code or (known[0] if known else FIRST_WAREHOUSE)
-    if chosen in known:
-        return chosen
-    if not make:
-        return None
-    if not loader.make_unless_there("save_warehouse", {"p_code": chosen}, {"name": chosen} | NEW_WAREHOUSE):
-        raise CommandFailed(f"the warehouse {chosen} is not at work")
-    return chosen
+        found = connection.execute("SELECT is_active FROM store.warehouses WHERE code = %s", (code,)).fetchone()
+    if found == (False,):
+        raise CommandFailed(f"the warehouse {code} is not at work")
+    return Stocking(code, default, None if found is not None else {"name": code} | NEW_WAREHOUSE)
 
 
 class _Rejects:

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from app.catalog_import.definition import Category, Product
 from app.catalog_import.text import slug_of
-from app.demo.words import BRANDS, COLOURS, STORE, Shelf, Sizing
+from app.demo.brands import BRANDS
+from app.demo.words import COLOURS, STORE, Shelf, Sizing
 
 PICTURES = "https://images.kirana.example"  # a reserved domain: data, not a service
 MAX_PICTURES = 4
 OUT_OF_STOCK_PERCENT = 6
+SOLD_OUT_PERCENT = 3
 Choice = TypeVar("Choice")
 
 
@@ -74,7 +76,10 @@ def products() -> Iterator[Product]:
 
 
 def stock_in(warehouse: str, sku: str) -> int:
-    """Units of a SKU that a warehouse opens with; of some it has none."""
+    """Units of a SKU that a warehouse opens with: of some it has none, and some products are sold out everywhere."""
+    product = "-".join(sku.split("-")[:2])
+    if number_of("sold out", product) % 100 < SOLD_OUT_PERCENT:
+        return 0
     number = number_of("stock", warehouse, sku)
     return 0 if number % 100 < OUT_OF_STOCK_PERCENT else 5 + number // 100 % 116
 

@@ -1,7 +1,6 @@
 """The words that the demo catalog is made of: departments, shelves and their products."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 Sizing = Literal["one", "clothes", "kids", "shoes", "kids_shoes", "colour", "bed", "weight", "pack", "volume"]
@@ -34,36 +33,13 @@ class Department:
     shelves: tuple[Shelf, ...]
 
 
-BRANDS = MappingProxyType(
-    {
-        "annapurna-mill": "Annapurna Mill",
-        "chhota-bheem-co": "Chhota & Co",
-        "deccan-looms": "Deccan Looms",
-        "ghar-sansar": "Ghar Sansar",
-        "giri-outdoor": "Giri Outdoor",
-        "himveda": "Himveda",
-        "jharokha": "Jharokha",
-        "kaveri-kids": "Kaveri Kids",
-        "konkan-spice": "Konkan Spice House",
-        "little-banyan": "Little Banyan",
-        "malabar-leaf": "Malabar Leaf",
-        "nandi-toys": "Nandi Toys",
-        "neem-and-moon": "Neem & Moon",
-        "pahadi": "Pahadi",
-        "rasoi-raja": "Rasoi Raja",
-        "sutra-threads": "Sutra Threads",
-        "tara-steel": "Tara Steel",
-        "urban-peepal": "Urban Peepal",
-    }
-)
-
 COLOURS = ("Indigo", "Marigold", "Leaf Green", "Ivory", "Charcoal", "Rose", "Sky Blue", "Maroon")
 FABRIC = ("fabric", ("Cotton", "Organic Cotton", "Linen Blend", "Viscose"))
 AGE = ("age_group", ("0-1 years", "1-3 years", "3-6 years", "6-9 years"))
-KIDS_BRANDS = ("kaveri-kids", "little-banyan", "chhota-bheem-co")
-WEAR_BRANDS = ("sutra-threads", "deccan-looms", "urban-peepal")
-HOME_BRANDS = ("ghar-sansar", "jharokha", "urban-peepal")
-FOOD_BRANDS = ("annapurna-mill", "konkan-spice", "pahadi", "malabar-leaf")
+KIDS_BRANDS = ("kaveri-kids", "little-banyan", "chhota-and-co", "sitara-baby")
+WEAR_BRANDS = ("sutra-threads", "deccan-looms", "urban-peepal", "kashi-weaves", "poshak-lane", "vanya-active")
+HOME_BRANDS = ("ghar-sansar", "jharokha", "urban-peepal", "chandni-home", "mitti-and-co")
+FOOD_BRANDS = ("annapurna-mill", "konkan-spice", "pahadi", "malabar-leaf", "nilgiri-basket")
 
 BABY_CARE = Department(
     "baby-care",
@@ -129,7 +105,7 @@ KIDS_FASHION = Department(
             *("kids-shoes", "Shoes", "KSH"),
             ("Velcro Sneakers", "School Shoes", "Sandals"),
             ("Lightweight", "Anti-Slip", "First Steps", "Sporty", "Classic", "Rainy Day"),
-            ("kaveri-kids", "giri-outdoor", "chhota-bheem-co"),
+            ("kaveri-kids", "giri-outdoor", "chhota-and-co"),
             (499, 1999),
             *("gst-5", "6404", "kids_shoes"),
             (("closure", ("Velcro", "Slip-on", "Buckle")), ("sole", ("Rubber", "EVA"))),
@@ -145,7 +121,7 @@ TOYS = Department(
             *("building-blocks", "Building Blocks", "BLK"),
             ("Wooden Blocks", "Magnetic Tiles", "Brick Set"),
             ("Village", "Rainbow", "Temple Town", "Castle", "Alphabet", "Bridge"),
-            ("nandi-toys", "chhota-bheem-co", "little-banyan"),
+            ("nandi-toys", "chhota-and-co", "little-banyan", "jugnu-play"),
             (399, 2999),
             *("gst-5", "9503", "one"),
             (("material", ("Neem Wood", "ABS", "Beech Wood")), AGE),
@@ -155,7 +131,7 @@ TOYS = Department(
             *("soft-toys", "Soft Toys", "SFT"),
             ("Elephant", "Tiger", "Peacock", "Bear"),
             ("Cuddly", "Giant", "Sleepy", "Musical", "Pocket", "Patchwork"),
-            ("nandi-toys", "little-banyan", "kaveri-kids"),
+            ("nandi-toys", "little-banyan", "kaveri-kids", "jugnu-play"),
             (249, 1499),
             *("gst-5", "9503", "colour"),
             (("material", ("Plush", "Cotton", "Wool")), AGE),
@@ -165,7 +141,7 @@ TOYS = Department(
             *("board-games", "Board Games", "BRD"),
             ("Pachisi", "Word Game", "Memory Game"),
             ("Royal", "Travel", "Family", "Junior", "Heritage", "Quick"),
-            ("nandi-toys", "jharokha", "chhota-bheem-co"),
+            ("nandi-toys", "jharokha", "chhota-and-co", "jugnu-play"),
             (299, 1599),
             *("gst-5", "9504", "one"),
             (("players", ("2-4", "2-6", "3-8")), ("language", ("English", "Hindi", "Kannada"))),
