@@ -1,6 +1,7 @@
 """The SELECT of order rows: the projector's for the view, and the query API's where the view is not there yet.
 
-``{wanted}`` is a condition on ``o`` (``store.orders``). ``card`` is the order in a list, ``detail`` its page.
+``{wanted}`` is a condition on ``o`` (``store.orders``). ``card`` is the order in a list, ``detail`` its page. What is
+in them changes with the order only (a product's slug never does); pictures are the catalog's, by ``product_slug``.
 """
 
 ORDER_SELECT = """
@@ -10,22 +11,17 @@ WITH wanted AS MATERIALIZED (
 items AS (
     SELECT i.order_id,
            json_agg((SELECT row_to_json(member) FROM (SELECT
-               i.id, i.line_no, i.sku, i.product_id, p.slug AS product_slug, i.title, image.url AS image, i.quantity,
+               i.id, i.line_no, i.sku, i.product_id, p.slug AS product_slug, i.title, i.quantity,
                i.unit_price, i.mrp, i.gross_amount, i.discount_amount, i.net_amount, i.hsn_code, i.tax_rate_bp,
                i.taxable_amount, i.tax_amount, i.cgst_amount, i.sgst_amount, i.igst_amount, i.refunded_quantity,
                i.refunded_amount, i.restocked_quantity
            ) AS member) ORDER BY i.line_no) AS documents,
            sum(i.quantity)::bigint AS units,
            count(*) AS lines,
-           (array_agg(i.title ORDER BY i.line_no))[1] AS first_title,
-           (array_agg(image.url ORDER BY i.line_no))[1] AS first_image
+           (array_agg(i.title ORDER BY i.line_no))[1] AS first_title
     FROM wanted o
     JOIN store.order_items i ON i.order_id = o.id
     JOIN store.products p ON p.id = i.product_id
-    LEFT JOIN LATERAL (
-        SELECT picture.url FROM store.product_images picture WHERE picture.product_id = i.product_id
-        ORDER BY picture.position LIMIT 1
-    ) AS image ON true
     GROUP BY i.order_id
 ),
 coupons AS (
@@ -80,7 +76,7 @@ SELECT o.id AS order_id, o.user_id, o.number, o.status, o.version, o.created_at,
        convert_to((SELECT row_to_json(card) FROM (SELECT
            o.id, o.number, o.status, o.payment_status, o.payment_method, o.currency, o.grand_total, o.refunded_total,
            COALESCE(i.lines, 0) AS line_count, COALESCE(i.units, 0) AS unit_count, i.first_title AS title,
-           i.first_image AS image, o.hold_expires_at, o.created_at
+           o.hold_expires_at, o.created_at
        ) AS card)::text, 'UTF8') AS card,
        convert_to((SELECT row_to_json(page) FROM (SELECT
            o.id, o.number, o.status, o.payment_status, o.payment_method, o.currency,

@@ -70,7 +70,6 @@ class OrderCard(BaseModel):
     line_count: int
     unit_count: int
     title: str | None
-    image: str | None
     hold_expires_at: datetime | None
     created_at: datetime
 
@@ -91,7 +90,6 @@ class OrderLine(BaseModel):
     product_id: UUID
     product_slug: str
     title: str
-    image: str | None
     quantity: int
     unit_price: int
     mrp: int
