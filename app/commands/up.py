@@ -1,7 +1,5 @@
 """``kirana up``: everything a laptop needs, in the order in which it is needed, and down again at Ctrl-C."""
 
-import importlib
-import importlib.util
 import os
 import signal
 import socket
@@ -14,6 +12,7 @@ from rich.table import Table
 
 from app.commands import migrate
 from app.commands.console import CommandFailed, out, say
+from app.commands.demo import load_demo
 from app.commands.journey import journey
 from app.commands.procedures import install_all
 from app.commands.servers import ensure_servers, make_secrets, not_running, stop_servers
@@ -58,8 +57,8 @@ def _prepare(settings: Settings) -> None:
     say(f"procedures  {len(names)} installed (by this command; neither migrations nor the APIs ever do)")
     with psycopg.connect(settings.dsn("owner"), autocommit=True) as connection:
         empty = connection.execute("SELECT NOT EXISTS (SELECT FROM store.products)").fetchone() == (True,)
-    if empty and importlib.util.find_spec("app.commands.demo") is not None:
-        importlib.import_module("app.commands.demo").load_demo(settings)
+    if empty:
+        load_demo(settings)
 
 
 def _children(settings: Settings) -> list[Child]:
@@ -69,13 +68,12 @@ def _children(settings: Settings) -> list[Child]:
         _api(settings, "query API", "query_api.main:app", settings.query_port),
         _api(settings, "both APIs", "app.main:app", settings.port),
     ]
-    for name, module, arguments in (
-        ("projector", "app.commands.projections", ("projections", "run")),
-        ("worker", "app.commands.worker", ("worker",)),
-        ("sandbox gateway", "app.commands.sandbox_gateway", ("sandbox-gateway",)),
+    for name, arguments in (
+        ("projector", ("projections", "run")),
+        ("worker", ("worker",)),
+        ("sandbox gateway", ("sandbox-gateway",)),
     ):
-        if importlib.util.find_spec(module) is not None:
-            children.append(Child(name, [sys.executable, "-m", "app.cli", *arguments]))
+        children.append(Child(name, [sys.executable, "-m", "app.cli", *arguments]))
     return children
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.cli import app
+from app.cli import application
 from app.core.paths import ROOT
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -22,7 +22,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @each
 def test_commands_exist(page: Path) -> None:
-    group = get_command(app)
+    group = get_command(application())
     commands = getattr(group, "commands", {})
     for name in re.findall(r"`kirana ([a-z][a-z-]*)", page.read_text(encoding="utf-8")):
         assert name in commands, f"`kirana {name}` is no command"
