@@ -43,7 +43,7 @@ class Projection:
     @property
     def shape(self) -> str:
         """A fingerprint of all that decides what a row is: a version of another shape must be rebuilt."""
-        parts = (self.key, *self.columns.items(), self.select, *self.indexes.items())
+        parts = (self.key, *self.columns.items(), self.select, *self.indexes.items(), self.digest_of("row"))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def create_table(self, version: int) -> str:
@@ -73,8 +73,8 @@ class Projection:
     def rows(self, wanted: str) -> str:
         """The SELECT of whole rows (key, columns, digest) for the keys that the condition ``wanted`` lets through."""
         return (
-            f"SELECT computed.*, md5(computed::text)::uuid AS digest FROM ({self.select.replace('{wanted}', wanted)})"
-            " AS computed"
+            f"SELECT computed.*, {self.digest_of('computed')} AS digest"
+            f" FROM ({self.select.replace('{wanted}', wanted)}) AS computed"
         )
 
     def upsert(self, version: int, wanted: str) -> str:
@@ -105,10 +105,14 @@ class Projection:
             f" AND NOT EXISTS (SELECT FROM {self.keys_table} AS source WHERE source.id = kept.{self.key})"
         )
 
-    def stored_digest(self, alias: str) -> str:
-        """The digest of a row as it is stored: of its columns, whatever its ``digest`` says."""
-        listed = ", ".join(f"{alias}.{name}" for name in (self.key, *self.columns))
-        return f"md5(ROW({listed})::text)::uuid"
+    def digest_of(self, alias: str) -> str:
+        """The digest of a row's columns, computed or stored (whatever the row's own ``digest`` says)."""
+        listed = [f"md5({alias}.{name})" if kind.startswith("bytea") else f"{alias}.{name}" for name, kind in self._all]
+        return f"md5(ROW({', '.join(listed)})::text)::uuid"
+
+    @property
+    def _all(self) -> list[tuple[str, str]]:
+        return [(self.key, "uuid"), *self.columns.items()]
 
     def wanted_keys(self) -> str:
         """The condition that lets ``%(keys)s`` through."""

@@ -1,7 +1,8 @@
 """Building the next version of a view while the live one serves, and switching to it in one short transaction.
 
 Note the safe position; open a snapshot; fill the next version's table; index it; ANALYZE; tail the outbox up to the
-present; then, with the projector paused at one position for a moment, compare with the live version and switch. The old
+present; compare with the live version, where they differ with the store; then, with the projector
+paused at one position for a moment, compare what changed since, and switch. The old
 version stays for `rollback`. Whatever ends it, the live version was never touched; the next rebuild clears up first.
 """
 
@@ -17,9 +18,9 @@ from projections.apply import Target, is_poison, upsert_carefully
 from projections.books import Connection, Live, connect, fetch_one, leader_of, live_version, try_lead
 from projections.definition import Projection
 from projections.reader import safe_position
-from projections.switch import Differences, switch_to, tail
+from projections.switch import Differences, compare_ahead, switch_to, tail
 
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 5000
 FIRST_KEY = UUID(int=0)
 
 log = structlog.get_logger(__name__)
@@ -69,6 +70,8 @@ async def rebuild(dsn: str, projection: Projection, report: Report = silent) -> 
             await _index(connection, projection, version, report)
             report("tail", rows, rows)
             position = await tail(connection, Target(projection, live, 0), position)
+            report("compare", rows, rows)
+            await compare_ahead(connection, Target(projection, live, 0), position)
             report("switch", rows, rows)
             differences = await switch_to(connection, Target(projection, live, 0), position)
         except BaseException:
@@ -197,5 +200,7 @@ async def rollback(dsn: str, projection: Projection, report: Report = silent) ->
         target = Target(projection, Live(current.previous, None, 1, shape), 0)
         report("tail", 0, 0)
         position = await tail(connection, target, position)
+        report("compare", 0, 0)
+        await compare_ahead(connection, target, position)
         report("switch", 0, 0)
         return Rebuilt(current.previous, 0, await switch_to(connection, target, position))

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from projections.apply import Batch, Target, fold, write_rows
-from projections.books import Connection
+from projections.books import Connection, live_version
 from projections.definition import Projection
 from projections.reader import OutboxReader
 
@@ -17,6 +17,7 @@ LOCK_TIMEOUT = "300ms"
 ATTEMPTS = 200
 PAUSE_SECONDS = 0.05
 CHECKED_KEYS = 2000
+EVER = -1
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,7 @@ async def _switch(connection: Connection, target: Target, position: int) -> Diff
     at = max([position, *(found for (found,) in await cursor.fetchall())])
     reader = OutboxReader(connection, position)
     await _catch_up(connection, target, reader, at)
-    differences = await _compare(connection, projection, before[0], version, at)
+    differences = await _compare(connection, target, before[0], position, at)
     await connection.execute(
         "UPDATE read.projections SET live_version = %s, previous_version = %s, switched_at = now() WHERE name = %s",
         (version, before[0], projection.name),
@@ -115,11 +116,26 @@ async def _switch(connection: Connection, target: Target, position: int) -> Diff
     return differences
 
 
-async def _compare(connection: Connection, projection: Projection, old: int, new: int, at: int) -> Differences:
-    """Compare all rows' digests with the live version's; where they differ, the store decides.
+async def compare_ahead(connection: Connection, target: Target, position: int) -> None:
+    """Hold every row that the live version has otherwise against the store, before anybody is paused for it.
 
-    The new version must be what the store says; the live one may be behind, or may have drifted.
+    Raises ``Wrong``. Rows that change after ``position`` are held against it again in ``switch_to``.
     """
+    projection, version = target.projection, target.live.version
+    live = await live_version(connection, projection)
+    if live.shape != target.live.shape:
+        return
+    keys = await _differing(connection, projection, live.version, version, EVER)
+    await _check(connection, projection, version, keys, position)
+
+
+async def _compare(connection: Connection, target: Target, old: int, since: int, at: int) -> Differences:
+    """Compare all rows' digests with the live version's, both at one position now.
+
+    The new version must be what the store says; the live one may have drifted, and that is counted. What was there
+    before ``since`` was held against the store already.
+    """
+    projection, new = target.projection, target.live.version
     cursor = await connection.execute(
         "SELECT count(DISTINCT shape) FROM read.projection_versions WHERE projection = %s AND version IN (%s, %s)",
         (projection.name, old, new),
@@ -127,19 +143,28 @@ async def _compare(connection: Connection, projection: Projection, old: int, new
     shapes = await cursor.fetchone()
     if shapes is None or shapes[0] > 1:
         return Differences(None)
+    await _check(connection, projection, new, await _differing(connection, projection, old, new, since), at)
+    return Differences(len(await _differing(connection, projection, old, new, EVER)))
+
+
+async def _differing(connection: Connection, projection: Projection, old: int, new: int, since: int) -> list[UUID]:
+    """Keys that two versions have otherwise: all of them, or those computed after ``since`` and those that lack."""
     key = projection.key
     cursor = await connection.execute(
         f"SELECT {key} FROM {projection.table(old)} AS before FULL JOIN {projection.table(new)} AS after USING ({key})"
-        " WHERE before.digest IS DISTINCT FROM after.digest",
+        " WHERE before.digest IS DISTINCT FROM after.digest AND (after.position > %(since)s OR after.digest IS NULL)",
+        {"since": since},
     )
-    keys = [found for (found,) in await cursor.fetchall()]
-    for start in range(0, len(keys), CHECKED_KEYS):
-        await _check(connection, projection, new, keys[start : start + CHECKED_KEYS], at)
-    return Differences(len(keys))
+    return [found for (found,) in await cursor.fetchall()]
 
 
 async def _check(connection: Connection, projection: Projection, version: int, keys: list[UUID], at: int) -> None:
-    """Hold rows against the store, in one snapshot; a row that an event to come will change is not held against it."""
+    """Hold rows against the store; a row that an event to come will change is not held against it."""
+    for start in range(0, len(keys), CHECKED_KEYS):
+        await _check_some(connection, projection, version, keys[start : start + CHECKED_KEYS], at)
+
+
+async def _check_some(connection: Connection, projection: Projection, version: int, keys: list[UUID], at: int) -> None:
     key = projection.key
     cursor = await connection.execute(
         f"SELECT {key} FROM (SELECT {key}, digest FROM ({projection.rows(projection.wanted_keys())}) AS row) AS truth"

@@ -99,7 +99,7 @@ def _difference(projection: Projection, live: Live, wanted: str, stored: str) ->
     key = projection.key
     return (
         f"SELECT {key} FROM (SELECT {key}, digest FROM ({projection.rows(wanted)}) AS row) AS truth"
-        f" FULL JOIN (SELECT kept.{key}, {projection.stored_digest('kept')} AS digest, kept.digest AS said"
+        f" FULL JOIN (SELECT kept.{key}, {projection.digest_of('kept')} AS digest, kept.digest AS said"
         f" FROM {projection.table(live.version)} AS kept WHERE {stored}) AS kept USING ({key})"
         " WHERE truth.digest IS DISTINCT FROM kept.digest OR kept.digest <> kept.said"
     )
