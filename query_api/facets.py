@@ -3,22 +3,27 @@
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import structlog
 
 from app.core.database import QueryPool
 from query_api.listing import PRICE_BANDS, ListQuery, TextMatch
 from query_api.repositories import catalog
 
-# Counts that came quickly are counted again each time; the dear ones are good for a few seconds.
+# Counts that came quickly are counted again each time; the dear ones are good for a few seconds, and for some more
+# while they are counted again behind the answer.
 DEAR_SECONDS = 0.03
 KEEP_SECONDS = 5.0
+OLDEST_SECONDS = 30.0
 KEPT = 500
 NAMES_SECONDS = 10.0
 MOST_VALUES = 60
 MOST_ATTRIBUTES = 25
 
 Counts = dict[str, int]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -40,20 +45,28 @@ class Facets:
     async def counts(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
         """Products per token. ``fresh`` counts now: a consistency token was sent."""
         if fresh:
-            return await self._count(query, match)
-        key = query.canonical()
+            return await self._count(query, match, fresh=True)
+        key = replace(query, sort="").canonical()
         kept = self._kept.get(key)
-        if kept is not None and kept.until > time.monotonic():
+        now = time.monotonic()
+        if kept is not None and kept.until > now:
             return kept.counts
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._count_and_keep(key, query, match))
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
+            task.add_done_callback(lambda done: self._asked(key, done))
+        if kept is not None and kept.until + OLDEST_SECONDS > now:
+            return kept.counts
         return await asyncio.shield(task)
+
+    def _asked(self, key: bytes, done: asyncio.Task[Counts]) -> None:
+        self._asking.pop(key, None)
+        if not done.cancelled() and done.exception() is not None:
+            log.warning("facets_not_counted", error=str(done.exception()))
 
     async def _count_and_keep(self, key: bytes, query: ListQuery, match: TextMatch | None) -> Counts:
         started = time.monotonic()
-        counts = await self._count(query, match)
+        counts = await self._count(query, match, fresh=False)
         ended = time.monotonic()
         if ended - started > DEAR_SECONDS:
             self._kept[key] = _Kept(counts, ended + KEEP_SECONDS)
@@ -61,8 +74,17 @@ class Facets:
                 self._kept.popitem(last=False)
         return counts
 
-    async def _count(self, query: ListQuery, match: TextMatch | None) -> Counts:
-        return await catalog.facet_counts(self._pool, query.dimensions(), match)
+    async def _count(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
+        """All counts of a question. A lone filter's own facet is that of the whole shop, which all such lists share."""
+        dimensions = query.dimensions()
+        if len(dimensions) != 1 or match is not None:
+            return await catalog.facet_counts(self._pool, dimensions, match)
+        alone = dimensions[0].prefix
+        counts, whole = await asyncio.gather(
+            catalog.facet_counts(self._pool, dimensions, match, own=False),
+            self.counts(ListQuery(), None, fresh=fresh),
+        )
+        return counts | {token: count for token, count in whole.items() if token.startswith(alone)}
 
     async def document(self, query: ListQuery, counts: Counts) -> dict[str, Any]:
         """The facets of a list, by name; each value with its count and whether it is chosen."""

@@ -48,6 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long forms run when they are asked for: ``-m long``."""
+    if "long" in str(config.getoption("markexpr")):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="a long form: runs with -m long"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the controller: let go of the reaper, and wait until it has ended the servers."""
     reaper = config.stash.get(_reaper, None)

@@ -111,7 +111,7 @@ class SearchWord(ReadBase):
     products: Mapped[int] = mapped_column(Integer)
 
     __table_args__ = (
-        Index("ix_search_words_trigrams", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+        Index("ix_search_words_trigrams", "word", postgresql_using="gist", postgresql_ops={"word": "gist_trgm_ops"}),
         Index("ix_search_words_beginning", "word", postgresql_ops={"word": "text_pattern_ops"}),
     )
 

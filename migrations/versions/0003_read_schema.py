@@ -200,8 +200,8 @@ def fixed_tables() -> None:
         ["word"],
         unique=False,
         schema="read",
-        postgresql_using="gin",
-        postgresql_ops={"word": "gin_trgm_ops"},
+        postgresql_using="gist",
+        postgresql_ops={"word": "gist_trgm_ops"},
     )
     # ### end Alembic commands ###
 

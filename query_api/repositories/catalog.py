@@ -7,6 +7,13 @@ from uuid import UUID
 from app.core.database import QueryPool
 from query_api.listing import SHOWN, Dimension, Sort, TextMatch
 
+STOCK = f"""
+SELECT unit.key, unit.value::bigint
+FROM (SELECT stock FROM read.catalog WHERE {SHOWN} AND skus && %(keys)s::text[]) AS shown
+CROSS JOIN LATERAL jsonb_each_text(shown.stock) AS unit
+WHERE unit.key = ANY(%(skus)s)
+"""
+
 
 class Page(NamedTuple):
     """The bytes of a product page, its ETag, and the position it was computed at."""
@@ -78,10 +85,12 @@ async def cards(
         return [Card(*row) for row in await cursor.fetchall()]
 
 
-def facet_statement(dimensions: list[Dimension], match: TextMatch | None) -> tuple[str, dict[str, Any]]:
+def facet_statement(
+    dimensions: list[Dimension], match: TextMatch | None, *, own: bool = True
+) -> tuple[str, dict[str, Any]]:
     """Counts of every token: of facets nobody chose from over all filters, of a chosen one over all but its own.
 
-    The row ``#`` is the number of products that pass all filters.
+    The row ``#`` is the number of products that pass all filters. ``own=False`` leaves out the chosen facets' counts.
     """
     values = _parameters(dimensions, match)
     everything = _conditions(dimensions, match)
@@ -94,7 +103,7 @@ def facet_statement(dimensions: list[Dimension], match: TextMatch | None) -> tup
         f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog WHERE {everything}) AS shown"
         f" WHERE true{others} GROUP BY token"
     )
-    for number, dimension in enumerate(dimensions):
+    for number, dimension in enumerate(dimensions if own else []):
         rest = [other for other in dimensions if other is not dimension]
         parts.append(
             f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog"
@@ -104,9 +113,11 @@ def facet_statement(dimensions: list[Dimension], match: TextMatch | None) -> tup
     return " UNION ALL ".join(parts), values
 
 
-async def facet_counts(pool: QueryPool, dimensions: list[Dimension], match: TextMatch | None) -> dict[str, int]:
+async def facet_counts(
+    pool: QueryPool, dimensions: list[Dimension], match: TextMatch | None, *, own: bool = True
+) -> dict[str, int]:
     """Products per token, and in all (``#``)."""
-    statement, values = facet_statement(dimensions, match)
+    statement, values = facet_statement(dimensions, match, own=own)
     async with pool.connection() as connection:
         cursor = await connection.execute(statement, values, prepare=False)
         return dict(await cursor.fetchall())
@@ -135,12 +146,7 @@ async def category_exists(pool: QueryPool, slugs: tuple[str, ...]) -> bool:
 async def stock(pool: QueryPool, skus: list[str]) -> dict[str, int]:
     """Units that can be sold now, by SKU, of products that are shown; what is not on sale is not in it."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT unit.key, unit.value::bigint FROM read.catalog c"
-            " CROSS JOIN LATERAL jsonb_each_text(c.stock) AS unit"
-            " WHERE c.live AND c.published_at <= now() AND c.skus && %s::text[] AND unit.key = ANY(%s)",
-            ([sku.lower() for sku in skus], skus),
-        )
+        cursor = await connection.execute(STOCK, {"keys": [sku.lower() for sku in skus], "skus": skus})
         return dict(await cursor.fetchall())
 
 

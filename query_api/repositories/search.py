@@ -5,6 +5,19 @@ from typing import NamedTuple
 from app.core.database import QueryPool
 from query_api.listing import SHOWN, TextMatch
 
+NEAREST_WORDS = """
+SELECT given.word, near.word FROM unnest(%(words)s::text[]) AS given (word)
+CROSS JOIN LATERAL (
+    SELECT close.word FROM (
+        SELECT w.word, w.products, w.word <-> given.word AS distance FROM read.search_words w
+        ORDER BY w.word <-> given.word LIMIT 5
+    ) AS close
+    WHERE close.distance < 0.7
+    ORDER BY close.distance, close.products DESC, close.word LIMIT 1
+) AS near
+WHERE NOT EXISTS (SELECT FROM read.search_words known WHERE known.word = given.word)
+"""
+
 
 class Suggestions(NamedTuple):
     """What a text may become; brands and categories as (slug, name), products as card bytes."""
@@ -34,13 +47,7 @@ async def synonyms(pool: QueryPool, words: list[str]) -> dict[str, list[str]]:
 async def nearest_words(pool: QueryPool, words: list[str]) -> dict[str, str]:
     """For each of the words that no product has: the one most like it, among equals the more frequent."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT given.word, near.word FROM unnest(%s::text[]) AS given (word)"
-            " CROSS JOIN LATERAL (SELECT w.word FROM read.search_words w WHERE w.word %% given.word"
-            " ORDER BY similarity(w.word, given.word) DESC, w.products DESC, w.word LIMIT 1) AS near"
-            " WHERE NOT EXISTS (SELECT FROM read.search_words known WHERE known.word = given.word)",
-            (words,),
-        )
+        cursor = await connection.execute(NEAREST_WORDS, {"words": words})
         return dict(await cursor.fetchall())
 
 
