@@ -7,6 +7,7 @@ import redis.asyncio as redis
 import structlog
 
 from app.core.config import NotConfigured, Settings
+from app.core.redis_clients import one_node
 from app.core.wake import WAKE_CHANNEL
 from projections.books import pause
 
@@ -22,7 +23,8 @@ async def listen(settings: Settings, wake: Callable[[], None], stop: asyncio.Eve
     backoff = FIRST_BACKOFF_SECONDS
     while not stop.is_set():
         try:
-            client = redis.Redis.from_url(settings.redis_dsn(), socket_connect_timeout=1.0)
+            # a cluster passes a message on to all its nodes, so any one of them will do
+            client = redis.Redis.from_url(one_node(settings.redis_dsn()), socket_connect_timeout=1.0)
             async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(WAKE_CHANNEL)
                 backoff = FIRST_BACKOFF_SECONDS

@@ -14,6 +14,7 @@ from uuid import UUID
 import redis.asyncio as redis
 
 from app.core.database import QueryPool
+from app.core.metrics import current_metrics
 from app.core.redis_aid import RedisAid
 from app.utils.view_keys import BODY, CATALOG_KEYS, FROM, ORDERS_KEYS, OWNER, TAG, VERSION, ViewKeys
 from query_api.repositories import catalog, orders
@@ -89,7 +90,9 @@ class Views:
         """The page of a product that is shown, from a view that is past ``position``."""
         found = await self._products.row(slug, position, [BODY, TAG, FROM])
         if found is not None and float(found[2]) <= time.time():
+            self._count("catalog", "redis")
             return catalog.Page(found[0], found[1].decode(), 0)
+        self._count("catalog", "postgres")
         page = await catalog.product_page(self._pool, slug)
         if page is not None:
             self._products.gave_out(page.position)
@@ -99,11 +102,17 @@ class Views:
         """An order's page, from a view that is past ``position``."""
         found = await self._orders.row(str(order_id), position, [BODY, VERSION, OWNER])
         if found is not None:
+            self._count("orders", "redis")
             return orders.OrderPage(found[0], int(found[1]), UUID(found[2].decode()), 0)
+        self._count("orders", "postgres")
         page = await orders.from_view(self._pool, order_id)
         if page is not None:
             self._orders.gave_out(page.position)
         return page
+
+    @staticmethod
+    def _count(view: str, source: str) -> None:
+        current_metrics().view_reads.labels(view, source).inc()
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator["Views"]:

@@ -91,6 +91,9 @@ class Metrics:
             ("procedure",),
             registry=registry,
         )
+        self.view_reads = Counter(
+            "kirana_view_reads", "Pages read by key, by where they came from.", ("view", "source"), registry=registry
+        )
         self.redis_failures = Counter(
             "kirana_redis_failures", "Redis operations that failed and were done without.", ("use",), registry=registry
         )

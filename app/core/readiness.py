@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE_TIMEOUT_SECONDS = 2.0
 RUN_DATABASE = "PostgreSQL does not answer: run `make run`, or start it and set KIRANA_DATABASE_URL"
 RUN_MIGRATE = "the database is not migrated: run `kirana migrate`"
+REDIS_AWAY = "not in use: pages are served from PostgreSQL"
 RUN_INSTALL = "the procedures are not installed: run `kirana procedures install`"
 
 
@@ -127,6 +128,11 @@ def health_router(*sides: str) -> APIRouter:
             checks[side] = await database_state(state.pool) or "ok"
         checks["settings"] = settings_state(request.app.state.settings) or "ok"
         ready = all(value == "ok" for value in checks.values())
-        return json_response({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+        document = {"status": "ready" if ready else "not ready", "checks": checks}
+        views = getattr(getattr(request.app.state, "query", None), "views", None)
+        if views is not None:
+            # an aid: without it everything is served all the same
+            document["aids"] = {"redis": "ok" if views.redis_in_use else REDIS_AWAY}
+        return json_response(document, 200 if ready else 503)
 
     return router

@@ -14,6 +14,11 @@ def is_cluster(url: str) -> bool:
     return CLUSTER in url
 
 
+def one_node(url: str) -> str:
+    """The URL of the server that it names, of a cluster's node too."""
+    return url.replace(CLUSTER, "://")
+
+
 def new_client(url: str, timeout: float, **options: Any) -> redis.Redis:
     """A client that gives up after ``timeout`` seconds and retries nothing itself; the caller closes it.
 
@@ -21,6 +26,6 @@ def new_client(url: str, timeout: float, **options: Any) -> redis.Redis:
     """
     options |= {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     if is_cluster(url):
-        client = redis.RedisCluster.from_url(url.replace(CLUSTER, "://"), **options)
+        client = redis.RedisCluster.from_url(one_node(url), **options)
         return cast("redis.Redis", client)
     return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options)
