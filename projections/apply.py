@@ -69,7 +69,7 @@ async def apply(connection: Connection, target: Target, batch: Batch, *, careful
             connection,
             target.projection,
             target.shard,
-            target.live.version,
+            target.live,
             before=batch.before,
             after=batch.after,
             changes=changes,

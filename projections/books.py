@@ -89,17 +89,21 @@ async def move_checkpoint(
     connection: Connection,
     projection: Projection,
     shard: int,
-    generation: int,
+    live: Live,
     *,
     before: int,
     after: int,
     changes: int,
 ) -> None:
-    """Compare and set, in the caller's transaction. Raises LostLead when the checkpoint is not where it was read."""
+    """Compare and set, in the caller's transaction.
+
+    Raises LostLead when the checkpoint is not where it was read, or the version or the number of shards is another.
+    """
     cursor = await connection.execute(
         "UPDATE read.projection_checkpoints SET position = %s, changes = changes + %s, updated_at = now()"
-        " WHERE projection = %s AND shard = %s AND generation = %s AND position = %s",
-        (after, changes, projection.name, shard, generation, before),
+        " WHERE projection = %s AND shard = %s AND generation = %s AND position = %s"
+        " AND (SELECT p.shards FROM read.projections p WHERE p.name = projection) = %s",
+        (after, changes, projection.name, shard, live.version, before, live.shards),
     )
     if cursor.rowcount != 1:
         raise LostLead(f"{projection.name}/{shard}: the checkpoint is no longer at {before}")
@@ -148,3 +152,26 @@ async def pause(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def reshard(connection: Connection, projection: Projection, shards: int) -> None:
+    """Set the number of shards; every shard goes on at the slowest one's position, and replays do no harm."""
+    async with connection.transaction():
+        await connection.execute("SELECT 1 FROM read.projections WHERE name = %s FOR UPDATE", (projection.name,))
+        row = await fetch_one(
+            connection,
+            "SELECT CASE WHEN count(c.shard) >= p.shards THEN min(c.position) ELSE 0 END, p.live_version,"
+            " COALESCE(sum(c.changes), 0)::bigint FROM read.projections p"
+            " LEFT JOIN read.projection_checkpoints c ON c.projection = p.name WHERE p.name = %s"
+            " GROUP BY p.name",
+            (projection.name,),
+        )
+        assert row is not None
+        await connection.execute("DELETE FROM read.projection_checkpoints WHERE projection = %s", (projection.name,))
+        await connection.execute(
+            "INSERT INTO read.projection_checkpoints (projection, shard, generation, position, changes)"
+            " SELECT %s, shard, %s, %s, CASE shard WHEN 0 THEN %s::bigint + 1 ELSE 0 END"
+            " FROM generate_series(0, %s) AS shard",
+            (projection.name, row[1], row[0], row[2], shards - 1),
+        )
+        await connection.execute("UPDATE read.projections SET shards = %s WHERE name = %s", (shards, projection.name))

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
+import psycopg
 import typer
 from prometheus_client import REGISTRY
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,8 +16,9 @@ from app.commands.console import CommandFailed, err, new_typer, out, say
 from app.core.config import get_settings
 from app.core.metrics import exporting
 from app.core.telemetry import configure_logging
-from projections.books import Connection, connect
+from projections.books import Connection, connect, reshard
 from projections.definition import Projection
+from projections.partitions import prune
 from projections.rebuild import Busy, Rebuilt, rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.runner import run_until_signalled
@@ -207,3 +209,33 @@ async def _repaired(projection: Projection) -> tuple[Drift, Drift]:
     if before.redis:
         await repair_redis(projection, get_settings().redis_dsn())
     return before, await _verified(projection, lambda _done, _total: None)
+
+
+@app.command("prune")
+def prune_outbox(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+) -> None:
+    """Make the outbox's next partitions, and drop those that every checkpoint has passed."""
+    with psycopg.connect(get_settings().dsn("owner"), autocommit=True) as connection:
+        done = prune(connection, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    say(f"outbox: {len(done.made)} partitions {would}made, {len(done.dropped)} {would}dropped")
+    for name in [*done.made, *done.dropped]:
+        say(f"  {name}")
+    for name in done.without_rollback:
+        say(f"{name}: no rollback any more: its events {would}gone")
+
+
+@app.command("reshard")
+def reshard_view(
+    name: Name, shards: Annotated[int, typer.Argument(min=1, max=64, help="How many shards share the work.")]
+) -> None:
+    """Share a projection's work over so many shards; each goes on where the slowest was."""
+    projection = named(name)
+    now(_resharded(projection, shards))
+    say(f"{name}: {shards} shards; running projectors take them up within a second")
+
+
+async def _resharded(projection: Projection, shards: int) -> None:
+    async with await connected(f"reshard {projection.name}") as connection:
+        await reshard(connection, projection, shards)

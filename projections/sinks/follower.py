@@ -99,6 +99,8 @@ class RedisFollower:
             reason = "no generation"
         elif not generation.startswith(f"{live.version}-"):
             reason = "another version is live"
+        elif set(progress.revisions) != set(range(live.shards)):
+            reason = "the work is shared otherwise"
         elif await sink.ahead(connection, progress):
             reason = "Redis is ahead of a database that was restored"
         else:
