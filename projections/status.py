@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
+from uuid import UUID
 
 from projections.books import Connection, leader_of
 from projections.registry import PROJECTIONS
@@ -31,6 +32,41 @@ class ShardStatus:
     behind: int
     seconds: float
     leader: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A view row that could not be computed."""
+
+    projection: str
+    view_key: UUID
+    sqlstate: str
+    error: str
+    attempts: int
+    last_at: datetime
+
+
+async def parked(connection: Connection, limit: int = 20) -> list[Parked]:
+    """The newest dead letters."""
+    cursor = await connection.execute(
+        "SELECT projection, view_key, sqlstate, split_part(error, E'\\n', 1), attempts, last_at FROM read.dead_letters"
+        " ORDER BY last_at DESC LIMIT %s",
+        (limit,),
+    )
+    return [Parked(*row) for row in await cursor.fetchall()]
+
+
+async def building(connection: Connection) -> list[str]:
+    """Versions under way: who builds them, or that nobody does any more."""
+    cursor = await connection.execute(
+        "SELECT projection, version, phase FROM read.projection_versions WHERE state = 'building' ORDER BY 1, 2"
+    )
+    lines = []
+    for name, version, phase in await cursor.fetchall():
+        holder = await leader_of(connection, f"rebuild {name}")
+        by = f"by {holder}" if holder else "left by a rebuild that ended; the next one clears it up"
+        lines.append(f"{name}: version {version} is being built ({phase}), {by}")
+    return lines
 
 
 async def shards_of(connection: Connection) -> dict[str, int]:

@@ -22,7 +22,7 @@ from projections.partitions import prune
 from projections.rebuild import Busy, Rebuilt, rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.runner import run_until_signalled
-from projections.status import shard_states
+from projections.status import Parked, ShardStatus, building, parked, shard_states
 from projections.switch import Wrong
 from projections.verify import Behind, Drift, repair, repair_redis, verify, verify_navigation, verify_redis
 
@@ -84,7 +84,8 @@ async def _registered() -> list[tuple[str, ...]]:
 def status() -> None:
     """Show how far each shard is, how far behind, and who leads it."""
     table = Table("projection", "shard", "version", "position", "behind", "seconds", "leader")
-    for shard in now(_states()):
+    shards, letters, builds = now(_states())
+    for shard in shards:
         table.add_row(
             shard.projection,
             str(shard.shard),
@@ -95,11 +96,15 @@ def status() -> None:
             shard.leader or "[red]nobody[/]",
         )
     out.print(table)
+    for line in builds:
+        say(line)
+    for letter in letters:
+        say(f"dead letter: {letter.projection} {letter.view_key}: {letter.sqlstate} {letter.error}")
 
 
-async def _states() -> list[Any]:
+async def _states() -> tuple[list[ShardStatus], list[Parked], list[str]]:
     async with await connected("status") as connection:
-        return list(await shard_states(connection))
+        return await shard_states(connection), await parked(connection), await building(connection)
 
 
 Name = Annotated[str, typer.Argument(help="catalog or orders; see `kirana projections list`.")]
