@@ -24,9 +24,9 @@ def wait_until_blocked(observer: psycopg.Connection[Any], waiter: int, holder: i
     )
 
 
-def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
+def until(condition: Callable[[], bool], failure: Callable[[], str], patience: float = PATIENCE_SECONDS) -> None:
     """Poll ``condition``; it is the state that is waited for, and time only ends a test that has failed."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, failure()
         time.sleep(POLL_SECONDS)
