@@ -171,7 +171,10 @@ async def reshard(connection: Connection, projection: Projection, shards: int) -
         await connection.execute(
             "INSERT INTO read.projection_checkpoints (projection, shard, generation, position, changes)"
             " SELECT %s, shard, %s, %s, CASE shard WHEN 0 THEN %s::bigint + 1 ELSE 0 END"
-            " FROM generate_series(0, %s) AS shard",
+            " FROM generate_series(0, %s) AS shard"
+            # a worker that looked for its row between the two statements may have made it, at the beginning
+            " ON CONFLICT (projection, shard) DO UPDATE SET generation = excluded.generation,"
+            " position = excluded.position, changes = excluded.changes",
             (projection.name, row[1], row[0], row[2], shards - 1),
         )
         await connection.execute("UPDATE read.projections SET shards = %s WHERE name = %s", (shards, projection.name))
