@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from query_api.routes import accounts, admin, navigation, products
+from query_api.routes import accounts, admin, navigation, products, things
 
-ROUTERS: tuple[APIRouter, ...] = (navigation.router, products.router, accounts.router, admin.router)
+ROUTERS: tuple[APIRouter, ...] = (navigation.router, products.router, accounts.router, admin.router, things.router)

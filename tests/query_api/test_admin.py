@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from query_api.schemas import admin as schemas
+from query_api.schemas import things
 from tests.support.api import bearer
 from tests.support.builders import call, idempotent, make_coupon, make_product, make_staff, make_user, refused
 from tests.support.paying import give_back, paid_order
@@ -24,6 +25,8 @@ def everything(shop: Shop) -> list[Read]:
     order = paid_order(shop.owner, (variant, 2), delivered=True)
     give_back(shop.owner, order, make_staff(shop.owner), p_lines=[{"sku": "MUG", "quantity": 1, "restock": True}])
     make_coupon(shop.owner, "OPEN10")
+    shop.brand("Acme")
+    shop.category("toys/outdoor")
     return [
         Read("/v1/admin/orders", "orders.read", schemas.AdminOrderList),
         Read(f"/v1/admin/orders/{order['id']}", "orders.read", schemas.AdminOrder),
@@ -34,6 +37,15 @@ def everything(shop: Shop) -> list[Read]:
         Read("/v1/admin/audit-log", "staff.read", schemas.AuditLog),
         Read("/v1/admin/products", "catalog.write", schemas.AdminProductList),
         Read("/v1/admin/products/p-mug", "catalog.write", schemas.AdminProduct),
+        Read("/v1/admin/brands", "catalog.write", things.AdminBrandList),
+        Read("/v1/admin/brands/acme", "catalog.write", things.AdminBrand),
+        Read("/v1/admin/categories", "catalog.write", things.AdminCategoryList),
+        Read("/v1/admin/categories/outdoor", "catalog.write", things.AdminCategory),
+        Read("/v1/admin/warehouses", "settings.write", things.AdminWarehouseList),
+        Read("/v1/admin/warehouses/BLR", "settings.write", things.AdminWarehouse),
+        Read("/v1/admin/shipping-rules", "settings.write", things.AdminRuleList),
+        Read("/v1/admin/shipping-rules/Standard delivery", "settings.write", things.AdminRule),
+        Read("/v1/admin/staff", "staff.read", things.AdminStaffList),
     ]
 
 

@@ -102,6 +102,12 @@ class Walker:
             self.shop.position = max(self.shop.position, int(response.headers["x-consistency-token"]))
         return response
 
+    async def save(self, step: str, path: str, body: dict[str, Any]) -> None:
+        """Replace what is said about a thing, as the version that was read; or make it."""
+        read = await self.shop.client.get(path, headers=self.staff)
+        known = {"If-Match": read.headers["etag"]} if read.is_success else {}
+        await self.send(step, "PUT", path, self.staff | known, body)
+
     async def save_category(self, slug: str | None = None) -> None:
         chosen = slug or self.chance.choice(CATEGORIES)
         above = CATEGORIES[: CATEGORIES.index(chosen)]
@@ -111,12 +117,12 @@ class Walker:
             "parent": parent,
             "is_active": self.chance.random() < 0.85,
         }
-        await self.send("category", "PUT", f"/v1/admin/categories/{chosen}", self.staff, body)
+        await self.save("category", f"/v1/admin/categories/{chosen}", body)
 
     async def save_brand(self, slug: str | None = None) -> None:
         chosen = slug or self.chance.choice(BRANDS)
         body = {"name": f"{chosen} {self.chance.randint(1, 9)}", "is_active": self.chance.random() < 0.85}
-        await self.send("brand", "PUT", f"/v1/admin/brands/{chosen}", self.staff, body)
+        await self.save("brand", f"/v1/admin/brands/{chosen}", body)
 
     async def save_product(self, sku: str | None = None) -> None:
         chosen = sku or self.chance.choice(SKUS)
@@ -146,7 +152,7 @@ class Walker:
                 for number, colour in enumerate(colours)
             ],
         }
-        await self.send("product", "PUT", f"/v1/admin/products/{chosen.lower()}", self.staff, body)
+        await self.save("product", f"/v1/admin/products/{chosen.lower()}", body)
 
     async def set_status(self) -> None:
         slug = self.chance.choice(SKUS).lower()
@@ -186,7 +192,7 @@ class Walker:
 
     async def close_warehouse(self) -> None:
         body = {"name": "DEL", "state_code": "DL", "pincode": "110001", "is_active": self.chance.random() < 0.7}
-        await self.send("warehouse", "PUT", "/v1/admin/warehouses/DEL", self.staff, body)
+        await self.save("warehouse", "/v1/admin/warehouses/DEL", body)
 
     async def fill_cart(self) -> None:
         body = {"sku": self.chance.choice(SKUS), "quantity": self.chance.randint(1, 3)}
