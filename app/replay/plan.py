@@ -5,15 +5,14 @@ An invoice whose number starts with ``C`` takes goods back. Amounts become paise
 """
 
 import csv
-import gzip
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import IO
 
 from app.catalog_import.retail import is_goods, sku_of
+from app.catalog_import.text import open_text
 
 PAISE_PER_UNIT = 100
 
@@ -117,15 +116,9 @@ class UnreadableRow(ValueError):
     """A row whose numbers are none; the message says which column."""
 
 
-def _text_of(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
-
-
 def read_rows(path: Path) -> Iterator[Row]:
     """Every row of a ``.csv`` or ``.csv.gz``. Raises ``UnreadableRow`` with the line's number."""
-    with _text_of(path) as stream:
+    with open_text(path) as stream:
         for raw in (reader := csv.DictReader(stream)):
             try:
                 yield Row(
