@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.core.http import Context, IdempotencyKey, OptionalVersion, RequiredVersion, json_response
-from app.core.openapi import problems
+from app.core.openapi import KEYED, problems
 from app.core.security import CurrentPrincipal, CurrentStaff
 from command_api.schemas.orders import CancelRequest, CheckoutRequest, Order, StatusChange
 from command_api.services import orders
@@ -16,7 +16,6 @@ from command_api.state import State
 
 router = APIRouter()
 
-KEYED = ("unauthenticated", "idempotency_key_missing", "idempotency_key_reused", "idempotency_in_flight")
 AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": Order, "description": "The unpaid order that this very cart has already."}
 }

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import Response
 
 from app.core.http import Context, IdempotencyKey, json_response
-from app.core.openapi import problems
+from app.core.openapi import KEYED, problems
 from app.core.security import CurrentPrincipal
 from command_api.schemas.payments import (
     EventReceipt,
@@ -24,7 +24,6 @@ from command_api.state import State
 
 router = APIRouter(tags=["payments"])
 
-KEYED = ("unauthenticated", "idempotency_key_missing", "idempotency_key_reused", "idempotency_in_flight")
 Signature = Annotated[
     str,
     Header(

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.core.http import Context, IdempotencyKey, json_response
-from app.core.openapi import problems
+from app.core.openapi import KEYED, problems
 from app.core.security import CurrentPrincipal, CurrentStaff
 from command_api.schemas.refunds import Refund, RefundRequest, ReturnRequest, Settlement
 from command_api.services import refunds
@@ -15,7 +15,6 @@ from command_api.state import State
 
 router = APIRouter()
 
-KEYED = ("unauthenticated", "idempotency_key_missing", "idempotency_key_reused", "idempotency_in_flight")
 LINES = (*KEYED, "order_not_found", "order_state", "refund_exceeds_captured", "refund_line_invalid")
 STAFF = (*KEYED, "forbidden", "refund_not_found", "refund_state")
 
