@@ -24,6 +24,7 @@ from tests.support.databases import Database, cloned
 from tests.support.reaper import WORKERS_LOCK
 
 REAPER_SECONDS = 60
+LONG_FORM_SECONDS = 3600
 _worker_lock = pytest.StashKey[TextIO]()
 _reaper = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -49,11 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long forms run when they are asked for: ``-m long``."""
-    if "long" in str(config.getoption("markexpr")):
-        return
+    """Long forms run when they are asked for: ``-m long``, and may take their time."""
+    asked = "long" in str(config.getoption("markexpr"))
     for item in items:
-        if item.get_closest_marker("long"):
+        if item.get_closest_marker("long") and asked:
+            item.add_marker(pytest.mark.timeout(LONG_FORM_SECONDS))
+        elif item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="a long form: runs with -m long"))
 
 
