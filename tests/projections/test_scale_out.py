@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -16,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 from redis.cluster import RedisCluster
+from redis.exceptions import ConnectionError as NoConnection
 
 from app.core.embedded.postgres import PostgresServer, pg_bin, start_postgres, stop_postgres
 from app.core.embedded.redis import redis_bin
@@ -47,13 +49,19 @@ def until(condition: Callable[[], Any], what: str) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that are free, as are those 10,000 above: a cluster's nodes talk to each other there.
+
+    Both lie below the range that the system gives to clients, where any could be taken at any moment.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(range(12_000, 22_000), 500):
+        with contextlib.suppress(OSError), socket.socket() as node, socket.socket() as bus:
+            node.bind(("127.0.0.1", port))
+            bus.bind(("127.0.0.1", port + 10_000))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no free ports")
 
 
 @pytest.fixture
@@ -171,7 +179,8 @@ def start_node(stack: contextlib.ExitStack, port: int) -> "Redis":
     client = stack.enter_context(Redis(port=port))
 
     def answers() -> bool:
-        with contextlib.suppress(Exception):
+        assert process.poll() is None, "the node ended"
+        with contextlib.suppress(NoConnection):
             return bool(client.ping())
         return False
 
