@@ -1,10 +1,12 @@
-"""The outbox's partitions: new ones made ahead of the writers, old ones dropped once every checkpoint is past them."""
+"""The outbox's partitions: new ones made ahead of the writers, old ones dropped once every reader is past them."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+
+from projections.consumers import consumer_positions
 
 PARTITION_ROWS = 10_000_000
 AHEAD = 2
@@ -41,15 +43,8 @@ def partitions(connection: psycopg.Connection[Any]) -> list[Partition]:
 
 
 def passed(connection: psycopg.Connection[Any]) -> int:
-    """The position that every shard of every registered projection has passed; 0 while one has not begun."""
-    row = connection.execute(
-        "SELECT COALESCE(min(at), 0) FROM (SELECT CASE WHEN count(c.shard) >= p.shards THEN min(c.position) ELSE 0 END"
-        " AS at FROM read.projections p LEFT JOIN read.projection_checkpoints c ON c.projection = p.name"
-        " GROUP BY p.name, p.shards) AS registered"
-    ).fetchone()
-    assert row is not None
-    position: int = row[0]
-    return position
+    """The position that every reader of the outbox has passed; 0 while one has not begun."""
+    return min((consumer.position for consumer in consumer_positions(connection)), default=0)
 
 
 def prune(connection: psycopg.Connection[Any], *, dry_run: bool = False) -> Pruned:

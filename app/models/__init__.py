@@ -1,6 +1,18 @@
 """Every table of schema ``store``: the source of the migrations and of the ER diagram."""
 
-from app.models import accounts, carts, catalog, coupons, inventory, operations, orders, payments, staff
+from app.models import accounts, carts, catalog, coupons, inventory, operations, orders, payments, staff, webhooks
 from app.models.base import Base
 
-__all__ = ["Base", "accounts", "carts", "catalog", "coupons", "inventory", "operations", "orders", "payments", "staff"]
+__all__ = [
+    "Base",
+    "accounts",
+    "carts",
+    "catalog",
+    "coupons",
+    "inventory",
+    "operations",
+    "orders",
+    "payments",
+    "staff",
+    "webhooks",
+]

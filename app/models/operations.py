@@ -75,7 +75,8 @@ class IdempotencyKey(Base):
 class Outbox(Base):
     """What changed, appended in the transaction that changed it. Append-only; partitioned by position.
 
-    ``topic`` and ``view_key`` name the view row it touches (a product or an order); ``aggregate_*`` what changed.
+    ``topic`` and ``view_key`` name the view row it touches (a product or an order; nothing for ``operations``);
+    ``aggregate_*`` what changed.
     """
 
     __tablename__ = "outbox"
@@ -92,7 +93,7 @@ class Outbox(Base):
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (
-        one_of("topic", ("catalog", "orders")),
+        one_of("topic", ("catalog", "orders", "operations")),
         {"postgresql_partition_by": "RANGE (position)"},
     )
 
