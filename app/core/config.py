@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     """Where the refunds of each provider are sent; in development `sandbox` is the sandbox gateway by itself."""
     sandbox_port: int = Field(default=8003, ge=1, le=65535)
     """Where `kirana sandbox-gateway` listens, a payment provider for development."""
+
+    worker_intervals: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Seconds between two runs of a worker's round, by its name, where not its own: `{"expire_orders": 2}`."""
 
     access_token_seconds: int = Field(default=600, ge=1)
     """How long an access token is good."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 from pydantic import BaseModel
 
 from app.core.config import RoleTimeouts, Settings
@@ -14,6 +14,7 @@ from app.core.metrics import metric_names
 from app.core.paths import ROOT
 from app.docs.settings import page
 from app.main import create_app
+from app.worker.metrics import WorkerMetrics
 from projections import metrics as projector_metrics
 
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -27,7 +28,9 @@ EXPRESSIONS = [rule["expr"] for rule in RULES] + [target["expr"] for panel in PA
 @pytest.fixture(scope="module")
 def exported() -> set[str]:
     assert projector_metrics.LEADS is not None, "the projector's are in the library's registry once it is imported"
-    return metric_names(create_app().state.telemetry.metrics.registry, REGISTRY)
+    worker = CollectorRegistry()
+    WorkerMetrics(worker)
+    return metric_names(create_app().state.telemetry.metrics.registry, REGISTRY, worker)
 
 
 def named(text: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""What has to happen without anybody asking, in one process: ``kirana worker``. Any number of them may run at once."""
