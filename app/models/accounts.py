@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,6 +31,18 @@ class User(Base):
         one_of("status", ("active", "blocked", "erased")),
         CheckConstraint(r"phone ~ '^\+[1-9][0-9]{7,14}$'", name="phone_e164"),
         CheckConstraint("phone IS NOT NULL OR status = 'erased'", name="phone_unless_erased"),
+        # staff look for shoppers by how a phone, an e-mail or a name begins
+        Index("ix_users_phone_prefix", "phone", postgresql_ops={"phone": "text_pattern_ops"}),
+        Index(
+            "ix_users_email_prefix",
+            func.lower(text("email")).label("prefix"),
+            postgresql_ops={"prefix": "text_pattern_ops"},
+        ),
+        Index(
+            "ix_users_name_prefix",
+            func.lower(text("full_name")).label("prefix"),
+            postgresql_ops={"prefix": "text_pattern_ops"},
+        ),
     )
 
 

@@ -18,11 +18,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, Instant, Paise, not_negative, one_of
+from app.models.base import Base, CreatedAt, Instant, Paise, Version, not_negative, one_of
 
 
 class StoreSettings(Base):
-    """The store's rules as numbers: one row, read by the procedures. Amounts in paise, times in seconds."""
+    """The store's rules as numbers: one row, read by the procedures. Amounts in paise, times in seconds.
+
+    Staff change it with save_settings; ``refund_approval_above`` NULL turns the two-person rule off.
+    """
 
     __tablename__ = "store_settings"
 
@@ -41,6 +44,11 @@ class StoreSettings(Base):
     session_seconds: Mapped[int] = mapped_column(Integer, server_default=text("2592000"))
     idempotency_seconds: Mapped[int] = mapped_column(Integer, server_default=text("2592000"))
     return_window_seconds: Mapped[int] = mapped_column(Integer, server_default=text("864000"))
+    refund_approval_above: Mapped[int | None] = mapped_column(BigInteger, server_default=text("1000000"))
+    refund_approval_seconds: Mapped[int] = mapped_column(Integer, server_default=text("604800"))
+    invitation_seconds: Mapped[int] = mapped_column(Integer, server_default=text("604800"))
+    version: Mapped[Version]
+    updated_at: Mapped[CreatedAt]
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
@@ -49,7 +57,8 @@ class StoreSettings(Base):
             " otp_per_phone_hour, otp_per_ip_hour, session_seconds, idempotency_seconds) > 0",
             name="limits_positive",
         ),
-        *not_negative("cod_max_total", "otp_resend_seconds", "return_window_seconds"),
+        CheckConstraint("least(refund_approval_seconds, invitation_seconds) > 0", name="requests_last"),
+        *not_negative("cod_max_total", "otp_resend_seconds", "return_window_seconds", "refund_approval_above"),
     )
 
 

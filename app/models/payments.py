@@ -7,7 +7,18 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, Currency, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, one_of
+from app.models.base import (
+    Base,
+    CreatedAt,
+    Currency,
+    Instant,
+    MaybeInstant,
+    Paise,
+    UuidPk,
+    Version,
+    ZeroPaise,
+    one_of,
+)
 
 
 class Payment(Base):
@@ -161,4 +172,48 @@ class RefundItem(Base):
         CheckConstraint("amount >= 0", name="amount_not_negative"),
         CheckConstraint("restocked_quantity BETWEEN 0 AND quantity", name="restocked_within_quantity"),
         CheckConstraint("restock OR restocked_quantity = 0", name="restock_was_chosen"),
+    )
+
+
+class RefundApproval(Base):
+    """A refund that staff asked for and that a second person must approve before any money moves.
+
+    ``lines``, ``shipping_amount`` and ``goodwill_amount`` are what was asked; ``amount`` is what that came to.
+    Whether a pending one is still good is decided by ``expires_at`` when it is decided; the sweeper only tidies.
+    """
+
+    __tablename__ = "refund_approvals"
+
+    id: Mapped[UuidPk]
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    shipping_amount: Mapped[ZeroPaise]
+    goodwill_amount: Mapped[int | None] = mapped_column(BigInteger)
+    amount: Mapped[Paise]
+    currency: Mapped[Currency]
+    status: Mapped[str] = mapped_column(Text, server_default=text("'pending'"))
+    requested_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    decided_at: Mapped[MaybeInstant]
+    note: Mapped[str | None] = mapped_column(Text)
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("refunds.id"), unique=True)
+    expires_at: Mapped[Instant]
+    version: Mapped[Version]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        one_of("kind", ("cancellation", "return", "goodwill")),
+        one_of("status", ("pending", "approved", "declined", "expired")),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("shipping_amount BETWEEN 0 AND amount", name="shipping_within_amount"),
+        CheckConstraint("(kind = 'goodwill') = (goodwill_amount IS NOT NULL)", name="goodwill_has_amount"),
+        CheckConstraint("goodwill_amount > 0", name="goodwill_positive"),
+        CheckConstraint("decided_by <> requested_by", name="two_people"),
+        CheckConstraint("(status IN ('approved', 'declined')) = (decided_by IS NOT NULL)", name="decided_by_somebody"),
+        CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_has_time"),
+        CheckConstraint("(status = 'approved') = (refund_id IS NOT NULL)", name="approved_pays"),
+        Index("ix_refund_approvals_due", "expires_at", postgresql_where=text("status = 'pending'")),
     )

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, text
 from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, one_of
+from app.models.base import Base, CreatedAt, Instant, MaybeInstant, UuidPk, one_of
 
 STAFF_ROLES = ("owner", "catalog", "inventory", "orders", "support", "finance", "read_only")
 
@@ -25,6 +25,35 @@ class StaffMember(Base):
     updated_at: Mapped[CreatedAt]
 
     __table_args__ = (one_of("role", STAFF_ROLES),)
+
+
+class StaffInvitation(Base):
+    """An offer to a phone to work for the store in a role; a phone has at most one that is open.
+
+    Whether an open one is still good is decided by ``expires_at`` when it is used; the sweeper only tidies.
+    """
+
+    __tablename__ = "staff_invitations"
+
+    id: Mapped[UuidPk]
+    phone: Mapped[str] = mapped_column(Text, index=True)
+    role: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default=text("'open'"))
+    invited_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[Instant]
+    closed_at: Mapped[MaybeInstant]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        one_of("role", STAFF_ROLES),
+        one_of("status", ("open", "accepted", "revoked", "expired")),
+        CheckConstraint(r"phone ~ '^\+[1-9][0-9]{7,14}$'", name="phone_e164"),
+        CheckConstraint("(status = 'open') = (closed_at IS NULL)", name="closed_has_time"),
+        CheckConstraint("(status = 'accepted') = (accepted_by IS NOT NULL)", name="accepted_by_somebody"),
+        Index("uq_staff_invitations_open", "phone", unique=True, postgresql_where=text("status = 'open'")),
+        Index("ix_staff_invitations_due", "expires_at", postgresql_where=text("status = 'open'")),
+    )
 
 
 class StaffRolePermission(Base):
