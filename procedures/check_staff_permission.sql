@@ -22,9 +22,10 @@ BEGIN
         SELECT m.role
         INTO v_role
         FROM store.staff_members AS m
+        INNER JOIN store.users AS u ON u.id = m.user_id AND u.status = 'active'
         WHERE m.user_id = p_staff_id
             AND m.is_active
-        FOR SHARE;
+        FOR SHARE OF m;
 
         IF NOT EXISTS (
             SELECT 1

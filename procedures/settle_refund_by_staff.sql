@@ -1,7 +1,8 @@
 -- settle_refund_by_staff: book a refund that the store paid out itself: cash orders have no gateway, and a gateway
 --         may fail for good.
 -- Locks:  staff member (shared), order, then refund.
--- Raises: KI067 forbidden, KI050 refund_not_found, KI053 refund_state, KI072 already_exists.
+-- Raises: KI067 forbidden, KI050 refund_not_found, KI053 refund_state, KI072 already_exists, KI103
+--         second_person_required.
 -- Emits:  refund.succeeded
 -- Called by: POST /v1/admin/refunds/{id}/settle
 CREATE OR REPLACE PROCEDURE store.settle_refund_by_staff(
@@ -84,6 +85,17 @@ BEGIN
                     ERRCODE = 'KI053',
                     MESSAGE = 'The refund is not one to pay out by hand.',
                     DETAIL = pg_catalog.jsonb_build_object('status', v_refund.status, 'provider', v_provider)::text;
+            END IF;
+            -- Above the store's amount whoever started a refund does not pay it out as well.
+            IF v_refund.requested_by = p_staff_id AND EXISTS (
+                SELECT 1
+                FROM store.store_settings AS s
+                WHERE v_refund.amount > s.refund_approval_above
+            ) THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'KI103',
+                    MESSAGE = 'Somebody else must pay out what you started.',
+                    DETAIL = pg_catalog.jsonb_build_object('requested_by', v_refund.requested_by)::text;
             END IF;
             CALL store.settle_refund(
                 p_refund_id => p_refund_id,

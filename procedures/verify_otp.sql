@@ -1,8 +1,8 @@
 -- verify_otp: turn the right code into a session, making the user at the first one; a wrong code counts.
--- Locks:  the pending OTP, user; then the carts, by merge_carts.
--- Raises: KI061 otp_invalid, KI062 otp_expired, KI065 user_blocked (the first and the last are committed).
+-- Locks:  the pending OTP by use_otp, user; then the carts, by merge_carts.
+-- Raises: KI065 user_blocked (committed); by use_otp KI061 otp_invalid (committed), KI062 otp_expired.
 -- Emits:  nothing.
--- Called by: POST /v1/auth/otp/verify.
+-- Called by: POST /v1/auth/otp/verify, accept_staff_invitation
 CREATE OR REPLACE PROCEDURE store.verify_otp(
     IN    p_phone               text,
     IN    p_purpose             text,
@@ -17,7 +17,6 @@ CREATE OR REPLACE PROCEDURE store.verify_otp(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_otp        store.otp_verifications%ROWTYPE;
     v_user_id    uuid;
     v_status     text;
     v_is_new     boolean;
@@ -32,39 +31,14 @@ BEGIN
         END IF;
         o_result := NULL;
 
-        -- Of parallel verifies of one code the first locks it; the others then find no pending row.
-        SELECT o.*
-        INTO v_otp
-        FROM store.otp_verifications AS o
-        WHERE o.phone = p_phone
-            AND o.purpose = p_purpose
-            AND o.status = 'pending'
-        FOR UPDATE;
-
-        IF NOT FOUND OR v_otp.expires_at <= pg_catalog.now() THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'KI062',
-                MESSAGE = 'There is no code to verify, or it is too old.',
-                DETAIL = '{}';
-        END IF;
-
-        IF v_otp.code_hash <> p_code_hash THEN
-            UPDATE store.otp_verifications AS o
-            SET attempts = o.attempts + 1,
-                status = CASE WHEN o.attempts + 1 >= o.max_attempts THEN 'exhausted' ELSE o.status END
-            WHERE o.id = v_otp.id;
-
-            o_result := pg_catalog.jsonb_build_object(
-                'refused', 'KI061',
-                'detail', 'That is not the code that was sent.',
-                'attempts_left', v_otp.max_attempts - v_otp.attempts - 1
-            );
-        ELSE
-            UPDATE store.otp_verifications AS o
-            SET status = 'verified',
-                verified_at = pg_catalog.now()
-            WHERE o.id = v_otp.id;
-
+        CALL store.use_otp(
+            p_phone => p_phone,
+            p_purpose => p_purpose,
+            p_code_hash => p_code_hash,
+            p_own_tx => FALSE,
+            o_result => o_result
+        );
+        IF o_result -> 'refused' IS NULL THEN
             INSERT INTO store.users (phone)
             VALUES (p_phone)
             ON CONFLICT (phone) DO NOTHING;

@@ -86,6 +86,7 @@ async def write_rows(connection: Connection, target: Target, batch: Batch, *, ca
             changes += await upsert_carefully(connection, target, chunk, batch.after, len(keys))
         else:
             changes += await _upsert(connection, target, chunk, batch.after)
+        await _forget(connection, target, chunk)
     return changes
 
 
@@ -128,6 +129,24 @@ async def _upsert(connection: Connection, target: Target, keys: Sequence[UUID], 
         "DELETE FROM read.dead_letters WHERE projection = %s AND view_key = ANY(%s)", (projection.name, list(keys))
     )
     return changed
+
+
+async def _forget(connection: Connection, target: Target, keys: Sequence[UUID]) -> None:
+    """Take the rows of erased people out of the versions that are kept.
+
+    A rollback loses nothing by it: it applies the events since, and the erasure is one of them.
+    """
+    projection = target.projection
+    if projection.forgotten is None:
+        return
+    cursor = await connection.execute(
+        "SELECT version FROM read.projection_versions WHERE projection = %s AND state = 'kept'", (projection.name,)
+    )
+    for (version,) in await cursor.fetchall():
+        await connection.execute(
+            f"DELETE FROM {projection.table(version)} WHERE {projection.key} IN ({projection.forgotten})",
+            {"keys": list(keys)},
+        )
 
 
 async def upsert_carefully(

@@ -18,7 +18,8 @@ class Projection:
 
     ``columns`` is the table's body; ``select`` computes them for the keys that ``{wanted}`` (a condition on
     ``wanted_column``) lets through. ``expansions`` maps an aggregate type to the SELECT of the keys that a change of
-    such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``.
+    such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``. ``forgotten`` selects those
+    of ``%(keys)s`` whose person was erased: versions that are kept for a rollback must not remember them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Projection:
     wanted_column: str
     indexes: Mapping[str, str]
     expansions: Mapping[str, str]
+    forgotten: str | None = None
 
     def table(self, version: int) -> str:
         """The qualified name of one version's table."""

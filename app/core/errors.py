@@ -85,6 +85,18 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("user_blocked", "KI065", 403, "The account is blocked", "Ask the store."),
     Refusal("user_not_found", "KI066", 404, "No such user", "Check the id."),
     Refusal("forbidden", "KI067", 403, "Not allowed", "Ask for the permission named in `permission`."),
+    # staff
+    Refusal("invitation_not_found", "KI068", 404, "No such invitation", "Ask an owner to invite this phone."),
+    Refusal("invitation_state", "KI069", 409, "The invitation is no longer open", "Ask for another invitation."),
+    Refusal("invitation_open", "KI100", 409, "The phone is invited already", "Revoke `invitation_id` first."),
+    Refusal("refund_approval_not_found", "KI101", 404, "No such refund request", "Check the id."),
+    Refusal("refund_approval_state", "KI102", 409, "The request is decided or expired", "Ask for the refund again."),
+    Refusal("second_person_required", "KI103", 403, "A second person must do this", "Have a colleague decide."),
+    Refusal("refund_changed", "KI104", 409, "It would come to more than was asked", "Decline it and ask again."),
+    Refusal("is_staff", "KI105", 409, "They work for the store", "End the staff role first."),
+    Refusal(
+        "erasure_refused", "KI106", 409, "Something is still open", "See `orders`: finish or cancel them, then repeat."
+    ),
     # catalog and values
     Refusal("product_not_found", "KI070", 404, "No such product", "Check the id or slug."),
     Refusal("category_not_found", "KI071", 404, "No such category", "Check the id or slug."),

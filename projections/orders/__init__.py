@@ -21,4 +21,8 @@ ORDERS = Projection(
     wanted_column="o.id",
     indexes={"user_created": "(user_id, created_at, order_id)"},
     expansions={},
+    forgotten=(
+        "SELECT o.id FROM store.orders o JOIN store.users u ON u.id = o.user_id AND u.status = 'erased'"
+        " WHERE o.id = ANY(%(keys)s)"
+    ),
 )
