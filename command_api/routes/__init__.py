@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from command_api.routes import auth, carts, catalog, coupons, inventory, me, orders, payments, refunds
+from command_api.routes import auth, carts, catalog, coupons, customers, inventory, me, orders, payments, refunds, staff
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
@@ -14,4 +14,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     refunds.router,
     inventory.router,
     catalog.router,
+    staff.router,
+    customers.router,
 )

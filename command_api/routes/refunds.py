@@ -1,5 +1,6 @@
 """Giving money back: by the shopper's return, by staff."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -8,7 +9,15 @@ from starlette.responses import Response
 from app.core.http import Context, IdempotencyKey, json_response
 from app.core.openapi import KEYED, problems
 from app.core.security import CurrentPrincipal, CurrentStaff
-from command_api.schemas.refunds import Refund, RefundRequest, ReturnRequest, Settlement
+from command_api.schemas.refunds import (
+    DecidedRefund,
+    Note,
+    Refund,
+    RefundApproval,
+    RefundRequest,
+    ReturnRequest,
+    Settlement,
+)
 from command_api.services import refunds
 from command_api.services.procedures import Outcome
 from command_api.state import State
@@ -17,6 +26,10 @@ router = APIRouter()
 
 LINES = (*KEYED, "order_not_found", "order_state", "refund_exceeds_captured", "refund_line_invalid")
 STAFF = (*KEYED, "forbidden", "refund_not_found", "refund_state")
+DECISION = (*KEYED, "forbidden", "refund_approval_not_found", "refund_approval_state", "second_person_required")
+WAITS: dict[int | str, dict[str, Any]] = {
+    202: {"model": RefundApproval, "description": "The refund waits for a second person's approval."}
+}
 
 
 def _refund(outcome: Outcome, status: int = 200) -> Response:
@@ -51,7 +64,7 @@ async def request_return(
     tags=["admin refunds"],
     status_code=201,
     response_model=Refund,
-    responses=problems(*LINES, "forbidden", "invalid_value"),
+    responses=problems(*LINES, "forbidden", "invalid_value") | WAITS,
 )
 async def refund_by_staff(
     order_id: UUID,
@@ -61,21 +74,28 @@ async def refund_by_staff(
     context: Context,
     key: IdempotencyKey,
 ) -> Response:
-    """Give money back: lines and shipping, with or without restocking, or an amount as goodwill."""
+    """Give money back: lines and shipping, with or without restocking, or an amount as goodwill.
+
+    Above the store's `refund_approval_above` nothing is paid yet: the answer is 202 with a request that another
+    member of staff approves or declines. What one person refunds of one order alone is counted together.
+    """
     outcome = await refunds.refund_by_staff(state, staff.user_id, order_id, key, body.model_dump(), context)
-    return _refund(outcome, 201)
+    return _refund(outcome, 202 if refunds.waits(outcome) else 201)
 
 
 @router.post(
     "/admin/refunds/{refund_id}/settle",
     tags=["admin refunds"],
     response_model=Refund,
-    responses=problems(*STAFF, "already_exists"),
+    responses=problems(*STAFF, "already_exists", "second_person_required"),
 )
 async def settle(
     refund_id: UUID, body: Settlement, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
 ) -> Response:
-    """Book that the store paid a refund out itself: of a cash order, or one that its gateway failed."""
+    """Book that the store paid a refund out itself: of a cash order, or one that its gateway failed.
+
+    Above the store's `refund_approval_above` somebody else does this than who started the refund.
+    """
     return _refund(await refunds.settle(state, staff.user_id, refund_id, key, body.reference, context))
 
 
@@ -88,3 +108,35 @@ async def settle(
 async def retry(refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
     """Have a refund that failed sent to its gateway again."""
     return _refund(await refunds.retry(state, staff.user_id, refund_id, key, context))
+
+
+@router.post(
+    "/admin/refund-approvals/{approval_id}/approve",
+    tags=["admin refunds"],
+    response_model=DecidedRefund,
+    responses=problems(
+        *DECISION, "refund_changed", "order_state", "refund_exceeds_captured", "refund_line_invalid", "invalid_value"
+    ),
+)
+async def approve(
+    approval_id: UUID, body: Note, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
+) -> Response:
+    """Approve a colleague's refund: all is checked again, and the money starts on its way in the same transaction."""
+    return _refund(
+        await refunds.decide(state, staff.user_id, approval_id, key, approve=True, note=body.note, context=context)
+    )
+
+
+@router.post(
+    "/admin/refund-approvals/{approval_id}/decline",
+    tags=["admin refunds"],
+    response_model=DecidedRefund,
+    responses=problems(*DECISION),
+)
+async def decline(
+    approval_id: UUID, body: Note, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
+) -> Response:
+    """Decline a colleague's refund; nothing is paid."""
+    return _refund(
+        await refunds.decide(state, staff.user_id, approval_id, key, approve=False, note=body.note, context=context)
+    )

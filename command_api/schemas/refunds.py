@@ -101,3 +101,49 @@ class Refund(BaseModel):
     items: list[RefundItem]
     version: int
     created_at: datetime
+
+
+class Note(Body):
+    """What the second person has to say about it."""
+
+    note: Line | None = Field(default=None, examples=["Spoke to the courier: the parcel is lost."])
+
+
+class ApprovalLine(BaseModel):
+    """A line of the order, as the refund will have it."""
+
+    order_item_id: UUID
+    sku: str
+    quantity: int
+    restock: bool
+
+
+class RefundApproval(BaseModel):
+    """A refund that waits for a second person: `pending`, then `approved`, `declined` or `expired`.
+
+    `amount` is the most that an approval pays; nothing has moved before.
+    """
+
+    id: UUID
+    order_id: UUID
+    kind: str
+    reason: str
+    lines: list[ApprovalLine] | None
+    shipping_amount: int
+    amount: int
+    currency: str
+    status: str
+    requested_by: UUID
+    decided_by: UUID | None
+    decided_at: datetime | None
+    note: str | None
+    refund_id: UUID | None
+    expires_at: datetime
+    version: int
+    created_at: datetime
+
+
+class DecidedRefund(RefundApproval):
+    """The request as it was decided."""
+
+    refund: Refund | None = Field(description="The refund that the approval started.")

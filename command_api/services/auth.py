@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 async def request_otp(
-    state: CommandState, phone: str, context: RequestContext, headers: RateLimitHeaders
+    state: CommandState, phone: str, context: RequestContext, headers: RateLimitHeaders, purpose: str = LOGIN
 ) -> dict[str, Any]:
     """Keep a new code and send it. The answer is the same whether the phone is known, and whether the SMS got out.
 
@@ -34,7 +34,7 @@ async def request_otp(
             state.pool,
             "send_otp",
             p_phone=phone,
-            p_purpose=LOGIN,
+            p_purpose=purpose,
             p_code_hash=otp_hash(state.settings, phone, code),
             p_ip=context.ip,
             p_context=context.as_parameter(),
@@ -47,11 +47,16 @@ async def request_otp(
         raise refused from error
     for limit in outcome.result.pop("limits"):
         headers.add(Standing(**limit))
+    await deliver(state, phone, code, outcome.result["expires_in"], context)
+    return {"phone": phone, "code_length": OTP_DIGITS} | outcome.result
+
+
+async def deliver(state: CommandState, phone: str, code: str, expires_in: int, context: RequestContext) -> None:
+    """Hand a kept code to its sender; one that does not get out is logged, and another can be asked for."""
     try:
-        await state.otp_sender.send(phone, code, outcome.result["expires_in"])
+        await state.otp_sender.send(phone, code, expires_in)
     except NotSent as error:
         log.warning("otp_not_sent", reason=str(error), request_id=context.request_id)
-    return {"phone": phone, "code_length": OTP_DIGITS} | outcome.result
 
 
 def _tell_limit(headers: RateLimitHeaders, extra: dict[str, Any]) -> None:
@@ -84,7 +89,7 @@ async def verify_otp(
     )
     result = outcome.result
     more = {"is_new_user": result["is_new_user"], "cart_id": result["cart_id"]}
-    return _tokens(state, result, refresh_token) | more
+    return tokens(state, result, refresh_token) | more
 
 
 async def refresh(state: CommandState, refresh_token: str, context: RequestContext) -> dict[str, Any]:
@@ -103,7 +108,7 @@ async def refresh(state: CommandState, refresh_token: str, context: RequestConte
         if session_id is not None:
             await state.revocations.add([UUID(str(session_id))])
         raise
-    return _tokens(state, outcome.result, following)
+    return tokens(state, outcome.result, following)
 
 
 async def log_out(state: CommandState, principal: Principal, everywhere: bool, context: RequestContext) -> None:
@@ -118,7 +123,8 @@ async def log_out(state: CommandState, principal: Principal, everywhere: bool, c
     await state.revocations.add([UUID(session_id) for session_id in outcome.result["session_ids"]])
 
 
-def _tokens(state: CommandState, result: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+def tokens(state: CommandState, result: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+    """The tokens of a session that a procedure made or renewed."""
     user_id, session_id, role = UUID(result["user_id"]), UUID(result["session_id"]), result["role"]
     return {
         "access_token": issue_access_token(state.settings, user_id, session_id, role),

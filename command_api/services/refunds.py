@@ -20,8 +20,52 @@ async def request_return(
 async def refund_by_staff(
     state: CommandState, staff_id: UUID, order_id: UUID, key: str, body: dict[str, Any], context: RequestContext
 ) -> Outcome:
-    """The refund that a member of staff decided on."""
-    return await _initiate(state, staff_id, order_id, key, body, context, as_staff=True)
+    """The refund that a member of staff decided on; above the store's amount, the request that waits for approval."""
+    outcome = await call(
+        state.pool,
+        "request_refund",
+        p_staff_id=staff_id,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(order_id, body),
+        p_order_id=order_id,
+        p_kind=body["kind"],
+        p_reason=body["reason"],
+        p_lines=_lines(body),
+        p_shipping_amount=body["shipping_amount"],
+        p_amount=body["amount"],
+        p_context=context.as_parameter(),
+    )
+    return _rung(state, outcome)
+
+
+def waits(outcome: Outcome) -> bool:
+    """Whether what staff asked for is a request that a second person must approve, and no refund yet."""
+    return "requested_by" in outcome.result
+
+
+async def decide(
+    state: CommandState,
+    staff_id: UUID,
+    approval_id: UUID,
+    key: str,
+    *,
+    approve: bool,
+    note: str | None,
+    context: RequestContext,
+) -> Outcome:
+    """The request as it was decided, with the refund that an approval started."""
+    outcome = await call(
+        state.pool,
+        "decide_refund",
+        p_staff_id=staff_id,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(approval_id, approve, note),
+        p_approval_id=approval_id,
+        p_approve=approve,
+        p_note=note,
+        p_context=context.as_parameter(),
+    )
+    return _rung(state, outcome)
 
 
 async def settle(
@@ -62,28 +106,29 @@ async def _initiate(
     key: str,
     body: dict[str, Any],
     context: RequestContext,
-    *,
-    as_staff: bool = False,
 ) -> Outcome:
-    lines: list[dict[str, Any]] | None = None
-    if body["lines"] is not None:
-        lines = [{name: _plain(value) for name, value in line.items() if value is not None} for line in body["lines"]]
     outcome = await call(
         state.pool,
         "initiate_refund",
         p_actor_id=actor_id,
-        p_as_staff=as_staff,
+        p_as_staff=False,
         p_idempotency_key=key,
         p_request_hash=request_hash(order_id, body),
         p_order_id=order_id,
         p_kind=body["kind"],
         p_reason=body["reason"],
-        p_lines=lines,
+        p_lines=_lines(body),
         p_shipping_amount=body["shipping_amount"],
         p_amount=body["amount"],
         p_context=context.as_parameter(),
     )
     return _rung(state, outcome)
+
+
+def _lines(body: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if body["lines"] is None:
+        return None
+    return [{name: _plain(value) for name, value in line.items() if value is not None} for line in body["lines"]]
 
 
 def _plain(value: object) -> object:

@@ -22,8 +22,8 @@ WORDS = {"store.order_events": "detail", "store.staff_actions": "before, after"}
 # What a shopper may have of the tables whose secrets no reader sees.
 EXPORTED = {
     "store.sessions": "id, user_id, status, user_agent, ip, expires_at, last_used_at, created_at",
-    "store.otp_verifications": "phone, purpose, status, attempts, request_ip, expires_at, verified_at, created_at",
-    "store.payment_events": "payment_id, refund_id, type, payload, created_at",
+    "store.otp_verifications": "id, phone, purpose, status, attempts, request_ip, expires_at, verified_at, created_at",
+    "store.payment_events": "id, payment_id, refund_id, type, payload, created_at",
 }
 
 

@@ -2,6 +2,14 @@
 
 from fastapi import APIRouter
 
-from query_api.routes import accounts, admin, navigation, products, things
+from query_api.routes import accounts, admin, admin_staff, navigation, privacy, products, things
 
-ROUTERS: tuple[APIRouter, ...] = (navigation.router, products.router, accounts.router, admin.router, things.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    navigation.router,
+    products.router,
+    accounts.router,
+    admin.router,
+    admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
+    things.router,
+    privacy.router,
+)
