@@ -31,8 +31,7 @@ CHORES = (
     Chore("expire_orders", lambda result: int(result["expired"])),
     Chore("apply_due_prices", lambda result: int(result["applied"])),
     Chore("purge_expired_records", lambda result: int(result["purged"]), seconds=30.0),
-    Chore("expire_staff_requests", lambda result: int(result["closed"])),
-    Chore("purge_expired_records", lambda result: int(result["purged"])),
+    Chore("expire_staff_requests", lambda result: int(result["closed"]), seconds=30.0),
 )
 
 
