@@ -17,6 +17,8 @@ DECLARE
     v_old     store.store_settings%ROWTYPE;
     v_new     store.store_settings%ROWTYPE;
     v_changed boolean;
+    v_before  jsonb;
+    v_after   jsonb;
     v_ignored jsonb;
 BEGIN
     BEGIN
@@ -69,22 +71,20 @@ BEGIN
                 updated_at = pg_catalog.now()
             RETURNING s.* INTO v_new;
             -- Before and after hold what changed, not all there is.
+            SELECT
+                pg_catalog.jsonb_object_agg(b.key, b.value),
+                pg_catalog.jsonb_object_agg(b.key, pg_catalog.to_jsonb(v_new) -> b.key)
+            INTO v_before, v_after
+            FROM pg_catalog.jsonb_each(pg_catalog.to_jsonb(v_old)) AS b
+            WHERE b.value <> pg_catalog.to_jsonb(v_new) -> b.key;
             CALL store.record_staff_action(
                 p_staff_id => p_staff_id,
                 p_permission => 'settings.write',
                 p_action => 'save_settings',
                 p_subject_type => 'settings',
                 p_subject_id => 'store',
-                p_before => (
-                    SELECT pg_catalog.jsonb_object_agg(b.key, b.value)
-                    FROM pg_catalog.jsonb_each(pg_catalog.to_jsonb(v_old)) AS b
-                    WHERE b.value <> pg_catalog.to_jsonb(v_new) -> b.key
-                ),
-                p_after => (
-                    SELECT pg_catalog.jsonb_object_agg(n.key, n.value)
-                    FROM pg_catalog.jsonb_each(pg_catalog.to_jsonb(v_new)) AS n
-                    WHERE n.value <> pg_catalog.to_jsonb(v_old) -> n.key
-                ),
+                p_before => v_before,
+                p_after => v_after,
                 p_context => p_context,
                 p_own_tx => FALSE,
                 o_result => v_ignored

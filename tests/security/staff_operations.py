@@ -1,0 +1,113 @@
+"""Every operation for staff: a line each, with the permission that opens it and a body of the right shape.
+
+Anybody who adds a path for staff adds its line here; ``test_staff_matrix`` fails until it is there. A read that several
+permissions open names them all. Path parameters are filled by name (``PARAMETERS``).
+"""
+
+from typing import Any, NamedTuple
+
+UUID = "019a0000-0000-7000-8000-000000000001"
+PARAMETERS = {
+    "sku": "MATRIX-1",
+    "slug": "matrix",
+    "code": "MATRIX10",
+    "name": "matrix",
+    "phone": "+919876500099",
+}
+
+
+class Operation(NamedTuple):
+    """``permissions`` open it (any one of them); ``body`` passes its schema."""
+
+    permissions: tuple[str, ...]
+    body: dict[str, Any] | None = None
+
+
+def may(*permissions: str, **body: Any) -> Operation:
+    """An operation that these permissions open, sent with this body."""
+    return Operation(permissions, body or None)
+
+
+SETTINGS = {
+    "seller_state_code": "KA",
+    "hold_seconds": 900,
+    "max_cart_lines": 1000,
+    "max_line_quantity": 100000,
+    "max_cart_coupons": 5,
+    "cod_max_total": 5000000,
+    "otp_seconds": 300,
+    "otp_max_attempts": 5,
+    "otp_resend_seconds": 30,
+    "otp_per_phone_hour": 5,
+    "otp_per_ip_hour": 30,
+    "session_seconds": 2592000,
+    "idempotency_seconds": 2592000,
+    "return_window_seconds": 864000,
+    "refund_approval_above": 1000000,
+    "refund_approval_seconds": 604800,
+    "invitation_seconds": 604800,
+}
+VARIANT = {"sku": "MATRIX-1", "price": 100, "tax_class": "gst-5"}
+
+OPERATIONS: dict[str, Operation] = {
+    # orders
+    "GET /v1/admin/orders": may("orders.read"),
+    "GET /v1/admin/orders/{order_id}": may("orders.read"),
+    "POST /v1/admin/orders/{order_id}/cancel": may("orders.write", reason="test"),
+    "PUT /v1/admin/orders/{order_id}/status": may("orders.write", status="packed"),
+    # refunds
+    "GET /v1/admin/refunds": may("orders.read"),
+    "POST /v1/admin/orders/{order_id}/refunds": may("refunds.write", kind="goodwill", amount=1, reason="test"),
+    "POST /v1/admin/refunds/{refund_id}/retry": may("refunds.write"),
+    "POST /v1/admin/refunds/{refund_id}/settle": may("refunds.settle", reference="NEFT 1"),
+    "GET /v1/admin/refund-approvals": may("refunds.approve", "orders.read"),
+    "GET /v1/admin/refund-approvals/{approval_id}": may("refunds.approve", "orders.read"),
+    "POST /v1/admin/refund-approvals/{approval_id}/approve": may("refunds.approve", note="test"),
+    "POST /v1/admin/refund-approvals/{approval_id}/decline": may("refunds.approve", note="test"),
+    # stock
+    "GET /v1/admin/inventory/{sku}": may("inventory.write", "orders.read"),
+    "POST /v1/admin/inventory/receipts": may("inventory.write", sku="MATRIX-1", warehouse_code="BLR", quantity=1),
+    "POST /v1/admin/inventory/adjustments": may(
+        "inventory.write", sku="MATRIX-1", warehouse_code="BLR", kind="adjustment", quantity_delta=1, reason="test"
+    ),
+    "PUT /v1/admin/inventory/{sku}/buckets": may("inventory.write", bucket_count=2),
+    # catalog
+    "GET /v1/admin/brands": may("catalog.write", "orders.read"),
+    "GET /v1/admin/brands/{name}": may("catalog.write", "orders.read"),
+    "PUT /v1/admin/brands/{slug}": may("catalog.write", name="Matrix"),
+    "GET /v1/admin/categories": may("catalog.write", "orders.read"),
+    "GET /v1/admin/categories/{name}": may("catalog.write", "orders.read"),
+    "PUT /v1/admin/categories/{slug}": may("catalog.write", name="Matrix"),
+    "GET /v1/admin/products": may("catalog.write", "orders.read"),
+    "GET /v1/admin/products/{slug}": may("catalog.write", "orders.read"),
+    "PUT /v1/admin/products/{slug}": may("catalog.write", title="Matrix", variants=[VARIANT]),
+    "PUT /v1/admin/products/{slug}/status": may("catalog.write", status="draft"),
+    "POST /v1/admin/variants/{sku}/prices": may("prices.write", price=100),
+    # coupons
+    "GET /v1/admin/coupons": may("coupons.write", "orders.read"),
+    "GET /v1/admin/coupons/{code}": may("coupons.write", "orders.read"),
+    "PUT /v1/admin/coupons/{code}": may("coupons.write", name="Matrix", kind="fixed", amount=1),
+    # customers
+    "GET /v1/admin/customers": may("customers.read"),
+    "GET /v1/admin/customers/{user_id}": may("customers.read"),
+    "POST /v1/admin/customers/{user_id}/block": may("customers.write", reason="test"),
+    "POST /v1/admin/customers/{user_id}/unblock": may("customers.write", reason="test"),
+    # the store
+    "GET /v1/admin/settings": may("settings.write", "orders.read"),
+    "PUT /v1/admin/settings": may("settings.write", **SETTINGS),
+    "GET /v1/admin/warehouses": may("settings.write", "inventory.write", "orders.read"),
+    "GET /v1/admin/warehouses/{name}": may("settings.write", "inventory.write", "orders.read"),
+    "PUT /v1/admin/warehouses/{code}": may("settings.write", name="Matrix", state_code="KA", pincode="560001"),
+    "GET /v1/admin/shipping-rules": may("settings.write", "inventory.write", "orders.read"),
+    "GET /v1/admin/shipping-rules/{name}": may("settings.write", "inventory.write", "orders.read"),
+    "PUT /v1/admin/shipping-rules/{name}": may("settings.write", charge=100),
+    # staff
+    "GET /v1/admin/audit-log": may("staff.read"),
+    "GET /v1/admin/roles": may("staff.read"),
+    "GET /v1/admin/staff": may("staff.read"),
+    "GET /v1/admin/staff/{name}": may("staff.read"),
+    "PUT /v1/admin/staff/{phone}": may("staff.write", role="support"),
+    "GET /v1/admin/staff/invitations": may("staff.read"),
+    "POST /v1/admin/staff/invitations": may("staff.write", phone="+919876500098", role="support"),
+    "DELETE /v1/admin/staff/invitations/{invitation_id}": may("staff.write"),
+}
