@@ -1,6 +1,18 @@
 """Every table of schema ``store``: the source of the migrations and of the ER diagram."""
 
-from app.models import accounts, carts, catalog, coupons, inventory, operations, orders, payments, staff, webhooks
+from app.models import (
+    accounts,
+    carts,
+    catalog,
+    coupons,
+    inventory,
+    operations,
+    orders,
+    payments,
+    settlements,
+    staff,
+    webhooks,
+)
 from app.models.base import Base
 
 __all__ = [
@@ -13,6 +25,7 @@ __all__ = [
     "operations",
     "orders",
     "payments",
+    "settlements",
     "staff",
     "webhooks",
 ]

@@ -60,6 +60,8 @@ class Cart(Base):
         CheckConstraint("(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged_says_where"),
         Index("uq_carts_open_user", "user_id", unique=True, postgresql_where=text("status = 'open'")),
         Index("uq_carts_open_guest", "guest_token_hash", unique=True, postgresql_where=text("status = 'open'")),
+        # by creation, which never changes: a cart's changes stay on its page (HOT)
+        Index("ix_carts_guest_created", "created_at", postgresql_where=text("guest_token_hash IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 

@@ -33,6 +33,8 @@ ORDER_STATUSES = (
     "cancelled",
     "expired",
 )
+# why a person must look at an order's money
+ATTENTIONS = ("amount_mismatch", "paid_after_hold", "overpaid", "refund_mismatch", "refunded_twice")
 ACTOR_KINDS = ("customer", "staff", "system", "gateway")
 
 
@@ -90,7 +92,7 @@ class Order(Base):
         one_of("status", ORDER_STATUSES),
         one_of("payment_method", ("prepaid", "cod")),
         one_of("payment_status", ("unpaid", "paid", "partially_refunded", "refunded")),
-        one_of("attention", ("amount_mismatch", "paid_after_hold", "overpaid")),
+        one_of("attention", ATTENTIONS),
         *not_negative(
             "subtotal",
             "discount_total",
@@ -107,6 +109,7 @@ class Order(Base):
         CheckConstraint("taxable_total + tax_total = grand_total", name="tax_adds_up"),
         CheckConstraint("refunded_total + refund_pending_total <= captured_total", name="refunds_within_captured"),
         CheckConstraint("status <> 'pending_payment' OR hold_expires_at IS NOT NULL", name="pending_has_expiry"),
+        Index("ix_orders_attention", "updated_at", "id", postgresql_where=text("attention IS NOT NULL")),
         Index("ix_orders_user_created", "user_id", "created_at", "id"),
         Index("uq_orders_pending_user", "user_id", unique=True, postgresql_where=text("status = 'pending_payment'")),
         Index(

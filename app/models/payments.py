@@ -20,6 +20,10 @@ from app.models.base import (
     one_of,
 )
 
+# What a gateway says of an attempt or a refund when it is asked; `away` is no answer.
+PAYMENT_ANSWERS = ("captured", "failed", "open", "none", "away")
+REFUND_ANSWERS = ("processed", "failed", "pending", "unknown", "away")
+
 
 class Payment(Base):
     """One attempt to pay one order. At most one attempt of an order is open."""
@@ -39,6 +43,11 @@ class Payment(Base):
     failure_code: Mapped[str | None] = mapped_column(Text)
     failed_verifications: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     expires_at: Mapped[MaybeInstant]
+    # when the gateway is asked next what became of it; NULL: nobody asks (any more)
+    check_at: Mapped[MaybeInstant]
+    check_attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    check_answer: Mapped[str | None] = mapped_column(Text)
+    checked_at: Mapped[MaybeInstant]
     version: Mapped[Version]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -53,6 +62,9 @@ class Payment(Base):
         CheckConstraint("attempt_no > 0 AND failed_verifications >= 0", name="counts_in_range"),
         CheckConstraint("status <> 'captured' OR captured_amount = amount", name="captured_in_full"),
         CheckConstraint("(method = 'cod') = (provider = 'cod')", name="cod_has_no_gateway"),
+        CheckConstraint("check_attempts >= 0", name="check_attempts_not_negative"),
+        one_of("check_answer", PAYMENT_ANSWERS),
+        Index("ix_payments_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
         Index(
             "uq_payments_open",
             "order_id",
@@ -63,7 +75,7 @@ class Payment(Base):
 
 
 class PaymentEvent(Base):
-    """Inbox of what gateways told us: each event once, whatever came of it. Append-only but for its outcome."""
+    """Inbox of what gateways told us: each event once, whatever came of it. Append-only; old payloads are emptied."""
 
     __tablename__ = "payment_events"
 
@@ -79,6 +91,7 @@ class PaymentEvent(Base):
 
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
+        Index("ix_payment_events_payload", "created_at", postgresql_where=text("payload <> '{}'")),
         one_of(
             "outcome",
             (
@@ -139,6 +152,11 @@ class Refund(Base):
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
     submit_attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     next_submit_at: Mapped[CreatedAt]
+    # when the gateway is asked next how it ended; NULL: nobody asks (any more)
+    check_at: Mapped[MaybeInstant]
+    check_attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    check_answer: Mapped[str | None] = mapped_column(Text)
+    checked_at: Mapped[MaybeInstant]
     version: Mapped[Version]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -149,6 +167,9 @@ class Refund(Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("shipping_amount BETWEEN 0 AND amount", name="shipping_within_amount"),
         CheckConstraint("submit_attempts >= 0", name="submit_attempts_not_negative"),
+        CheckConstraint("check_attempts >= 0", name="check_attempts_not_negative"),
+        one_of("check_answer", REFUND_ANSWERS),
+        Index("ix_refunds_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
         Index("ix_refunds_to_submit", "next_submit_at", postgresql_where=text("status = 'initiated'")),
     )
 
