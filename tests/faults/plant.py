@@ -76,6 +76,7 @@ class Plant:
     """The running store."""
 
     folder: Path
+    postgres: Path
     database: Database
     pipe: Pipe
     daemons: dict[str, Daemon] = field(default_factory=dict)
@@ -105,13 +106,17 @@ class Plant:
 
     def kill_postgres(self) -> None:
         """Kill the postmaster: a crash, not a shutdown. It recovers from its write-ahead log when it is started."""
-        running = start_postgres(self.folder / "postgres")
+        running = start_postgres(self.postgres)
         os.kill(running.pid, signal.SIGKILL)
         gone(running.pid)
+        self.revive_postgres()
+
+    def revive_postgres(self) -> None:
+        """Start PostgreSQL where it is not running, as soon as it can be."""
         end = time.monotonic() + GONE_SECONDS
         while True:
             try:
-                start_postgres(self.folder / "postgres")
+                start_postgres(self.postgres)
                 return
             except NotConfigured:  # its old children are still letting go of the shared memory
                 assert time.monotonic() < end, "PostgreSQL did not come back"
@@ -153,9 +158,9 @@ def gone(pid: int) -> None:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Database]:
-    """A durable PostgreSQL with the schema and the procedures, and a Redis, both of this folder."""
-    server = start_postgres(folder / "postgres", durable=True)
+def servers(folder: Path, postgres: Path) -> Iterator[Database]:
+    """A durable PostgreSQL with the schema and the procedures, and a Redis."""
+    server = start_postgres(postgres, durable=True)
     redis = start_redis(folder / "redis")
     try:
         database = Database(NAME, Cluster(server), settings_for(Cluster(server), NAME, redis.url))
@@ -165,19 +170,20 @@ def servers(folder: Path) -> Iterator[Database]:
         yield database
     finally:
         stop_redis(folder / "redis")
-        stop_postgres(folder / "postgres", fast=True)
+        stop_postgres(postgres, fast=True)
 
 
 @asynccontextmanager
-async def plant(name: str) -> AsyncIterator[Plant]:
-    """The whole store, ready; every process is ended afterwards by its pid."""
+async def plant(name: str, postgres: Path | None = None) -> AsyncIterator[Plant]:
+    """The whole store, ready; every process is ended afterwards by its pid. ``postgres``: its data, if elsewhere."""
     folder = run_dir() / name
     folder.mkdir()
     folder.chmod(0o711)
-    with servers(folder) as database:
+    data = postgres or folder / "postgres"
+    with servers(folder, data) as database:
         socket = Path(database.cluster.server.socket_dir) / f".s.PGSQL.{database.cluster.server.port}"
         async with Pipe(socket) as pipe:
-            made = Plant(folder, database, pipe)
+            made = Plant(folder, data, database, pipe)
             made.daemons = {daemon.name: daemon for daemon in daemons(made)}
             try:
                 for daemon in made.daemons.values():
