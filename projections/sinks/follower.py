@@ -99,10 +99,12 @@ class RedisFollower:
             reason = "no generation"
         elif not generation.startswith(f"{live.version}-"):
             reason = "another version is live"
+        elif not generation.startswith(f"{live.version}-{await sink.history(connection)}-"):
+            reason = "it is a copy of another history of the store: one was restored, or failed over"
         elif set(progress.revisions) != set(range(live.shards)):
             reason = "the work is shared otherwise"
         elif await sink.ahead(connection, progress):
-            reason = "Redis is ahead of a database that was restored"
+            reason = "Redis is ahead of the view"
         else:
             return generation, progress
         self._log.info("redis_fill", reason=reason)

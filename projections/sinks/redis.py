@@ -87,6 +87,19 @@ class RedisSink:
         fields = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.progress(generation)))
         return Progress.parse(fields) if fields else None
 
+    async def history(self, connection: Connection) -> str:
+        """Which history of the store this is: a restore, to whatever moment, and a failover begin another.
+
+        Positions and revisions of two histories say nothing about each other, so neither does a copy of the other one.
+        """
+        cursor = await connection.execute(
+            "SELECT left(md5(concat_ws('/', s.system_identifier, d.oid,"
+            " left(pg_walfile_name(pg_current_wal_lsn()), 8))), 8)"
+            " FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()"
+        )
+        row = await cursor.fetchone()
+        return str(row[0]) if row else ""
+
     async def ahead(self, connection: Connection, progress: Progress) -> bool:
         """Whether Redis has seen more than this database ever wrote: it is the copy of another, or of a later one."""
         cursor = await connection.execute("SELECT last_value FROM read.revision_seq")
@@ -95,7 +108,7 @@ class RedisSink:
 
     async def fill(self, connection: Connection, live: Live) -> str:
         """Fill a new generation from the view, catch up, and make it live. Readers notice nothing but speed."""
-        generation = f"{live.version}-{time.time_ns():x}"
+        generation = f"{live.version}-{await self.history(connection)}-{time.time_ns():x}"
         progress = Progress(
             dict.fromkeys(range(live.shards), 0),
             dict.fromkeys(range(live.shards), 0),
