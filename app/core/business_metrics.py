@@ -45,6 +45,7 @@ _PARTITIONS = (
     " WHERE i.inhparent = 'store.outbox'::regclass"
 )
 _READ = "read.projection_checkpoints"
+_WEBHOOKS = "store.webhook_deliveries"
 
 GAUGES = (
     Gauge(
@@ -94,6 +95,38 @@ GAUGES = (
         f" WHERE o.position > p.position ORDER BY o.position LIMIT 1)), 0) FROM {_CHECKPOINTS} p",
         ("projection",),
         _READ,
+    ),
+    Gauge(
+        "kirana_webhook_subscribers",
+        "Subscribers of events, by status.",
+        "SELECT s.status, count(w.id) FROM unnest(ARRAY['active', 'paused', 'disabled']) AS s(status)"
+        " LEFT JOIN store.webhook_subscribers w ON w.status = s.status GROUP BY 1",
+        ("status",),
+        _WEBHOOKS,
+    ),
+    Gauge(
+        "kirana_webhook_pending",
+        "Events laid out for active subscribers and not delivered.",
+        "SELECT count(*) FROM store.webhook_deliveries d JOIN store.webhook_subscribers s ON s.id = d.subscriber_id"
+        " WHERE d.status = 'pending' AND s.status = 'active'",
+        needs=_WEBHOOKS,
+    ),
+    Gauge(
+        "kirana_webhook_oldest_seconds",
+        "Age of the oldest event that an active subscriber has not been told of; 0 when there is none.",
+        "SELECT COALESCE(extract(epoch FROM now() - min(oldest.at)), 0) FROM store.webhook_subscribers s"
+        " CROSS JOIN LATERAL (SELECT LEAST("
+        "(SELECT d.occurred_at FROM store.webhook_deliveries d WHERE d.subscriber_id = s.id AND d.status = 'pending'"
+        " ORDER BY d.position LIMIT 1), (SELECT o.created_at FROM store.outbox o WHERE o.position > s.position"
+        " ORDER BY o.position LIMIT 1)) AS at) AS oldest WHERE s.status = 'active'",
+        needs=_WEBHOOKS,
+    ),
+    Gauge(
+        "kirana_relay_lag_positions",
+        "Outbox positions that the relay has not carried to its streams.",
+        f"SELECT r.name, GREATEST(COALESCE({_LAST}, 0) - r.position, 0) FROM store.event_relays r",
+        ("relay",),
+        "store.event_relays",
     ),
 )
 

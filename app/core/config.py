@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from app.core.embedded.pidfile import read_postmaster
+from app.core.event_settings import SHORTEST_SECRET, EventSettings
 from app.core.paths import socket_dir
 from app.core.secrets_file import read_secrets
 
@@ -25,7 +26,6 @@ SecretName = Literal["jwt_secret", "otp_pepper", "cursor_secret"]
 DATABASE = "kirana"
 SANDBOX = "sandbox"
 REDIS_SOCKET = "redis.sock"
-SHORTEST_SECRET = 32
 SECRET_NAMES: tuple[SecretName, ...] = ("jwt_secret", "otp_pepper", "cursor_secret")
 
 
@@ -76,7 +76,7 @@ class SecretsFileSource(PydanticBaseSettingsSource):
         return read_secrets(Path(self.current_state.get("data_dir", ".kirana")))
 
 
-class Settings(BaseSettings):
+class Settings(EventSettings):
     """All that can be set. Durations are seconds, sizes bytes, URLs those of libpq and redis-py."""
 
     model_config = SettingsConfigDict(

@@ -107,6 +107,20 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("idempotency_key_reused", "KI080", 422, "The key was used for another request", "Use a fresh key."),
     Refusal("idempotency_in_flight", "KI081", 409, "The same request is being worked on", "Repeat in a moment."),
     Refusal("idempotency_key_missing", None, 400, "Idempotency-Key is required", "Send a fresh, unique key."),
+    # events out
+    Refusal("webhook_not_found", "KI090", 404, "No such webhook", "Check the id."),
+    Refusal("delivery_not_found", "KI092", 404, "No such delivery", "Look it up in the webhook's delivery log."),
+    Refusal("event_gone", "KI093", 409, "The event is not kept any more", "Read the resource itself."),
+    Refusal("webhook_state", "KI094", 409, "The webhook is not active", "Make it active first."),
+    Refusal("webhook_limit", "KI095", 409, "Too many webhooks", "Delete one, or read the Redis streams instead."),
+    Refusal("webhook_url_refused", None, 422, "Events are not sent there", "Use a public https address; see `reason`."),
+    Refusal(
+        "webhooks_unavailable",
+        None,
+        503,
+        "Webhooks are not configured",
+        "Set KIRANA_WEBHOOK_ENCRYPTION_KEYS, and repeat.",
+    ),
     # the API itself
     Refusal("validation_failed", None, 422, "The request is not of the right shape", "See `errors`."),
     Refusal("malformed_json", None, 400, "The body is not JSON", "Send one JSON object in UTF-8."),

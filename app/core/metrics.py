@@ -91,6 +91,19 @@ class Metrics:
             ("procedure",),
             registry=registry,
         )
+        self.webhook_attempts = Counter(
+            "kirana_webhook_attempts",
+            "Attempts to tell a subscriber: delivered, failed; and events given_up after the last one.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.webhook_seconds = Histogram(
+            "kirana_webhook_seconds",
+            "Seconds of an attempt, from the name to the end of the answer.",
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.relayed = Counter("kirana_relayed_events", "Events sent to Redis Streams.", registry=registry)
         self.view_reads = Counter(
             "kirana_view_reads", "Pages read by key, by where they came from.", ("view", "source"), registry=registry
         )

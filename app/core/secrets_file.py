@@ -17,6 +17,7 @@ def _generated() -> dict[str, Any]:
         "jwt_secret": secrets.token_urlsafe(SECRET_BYTES),
         "otp_pepper": secrets.token_urlsafe(SECRET_BYTES),
         "cursor_secret": secrets.token_urlsafe(SECRET_BYTES),
+        "webhook_encryption_keys": [secrets.token_urlsafe(SECRET_BYTES)],
         "webhook_secrets": {name: [secrets.token_urlsafe(SECRET_BYTES)] for name in DEVELOPMENT_PROVIDERS},
     }
 

@@ -12,6 +12,7 @@ from functools import partial
 
 from app.core.config import Settings
 from app.core.database import CommandPool
+from app.outbound.deliveries import Deliveries
 from command_api.services.gateway import Gateway, send_due_refunds
 from command_api.services.sweeper import CHORES, Chore, do_chore
 
@@ -23,6 +24,7 @@ class Kit:
     settings: Settings
     pool: CommandPool
     gateway: Gateway
+    deliveries: Deliveries
     stopping: Callable[[], bool]
 
 
@@ -43,7 +45,12 @@ async def _refunds(kit: Kit) -> int:
     return await send_due_refunds(kit.pool, kit.gateway)
 
 
+async def _webhooks(kit: Kit) -> int:
+    return await kit.deliveries.work(kit.stopping)
+
+
 ROUNDS: tuple[Round, ...] = (
     *(Round(chore.procedure, chore.seconds, partial(_chore, chore)) for chore in CHORES),
     Round("submit_refunds", 1.0, _refunds),
+    Round("tell_webhooks", 0.25, _webhooks),
 )

@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from app.core.config import Settings
 from app.core.database import command_pool
+from app.outbound.deliveries import deliveries
 from app.worker.metrics import WorkerMetrics
 from app.worker.rounds import Kit, Round
 from command_api.services.gateway import http_gateway
@@ -28,9 +29,13 @@ _JITTER = random.SystemRandom()
 
 @asynccontextmanager
 async def kit(settings: Settings, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[Kit]:
-    """The worker's pool and gateway, open while the block runs."""
-    async with command_pool(settings) as pool, http_gateway(settings) as gateway:
-        yield Kit(settings, pool, gateway, stopping)
+    """The worker's pool, gateway and sender of events, open while the block runs."""
+    async with (
+        command_pool(settings) as pool,
+        http_gateway(settings) as gateway,
+        deliveries(settings, pool) as told,
+    ):
+        yield Kit(settings, pool, gateway, told, stopping)
 
 
 async def run_once(settings: Settings, rounds: Sequence[Round]) -> dict[str, int | Exception]:

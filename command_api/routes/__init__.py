@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from command_api.routes import auth, carts, catalog, coupons, customers, inventory, me, orders, payments, refunds, staff
+from command_api.routes import (
+    auth,
+    carts,
+    catalog,
+    coupons,
+    customers,
+    inventory,
+    me,
+    orders,
+    payments,
+    refunds,
+    staff,
+    webhooks,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
@@ -16,4 +29,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog.router,
     staff.router,
     customers.router,
+    webhooks.router,
 )

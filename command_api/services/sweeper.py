@@ -32,6 +32,7 @@ CHORES = (
     Chore("apply_due_prices", lambda result: int(result["applied"])),
     Chore("purge_expired_records", lambda result: int(result["purged"]), seconds=30.0),
     Chore("expire_staff_requests", lambda result: int(result["closed"]), seconds=30.0),
+    Chore("purge_deliveries", lambda result: int(result["purged"]), seconds=30.0),
 )
 
 

@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter
 
-from query_api.routes import accounts, admin, admin_staff, navigation, privacy, products, things
+from query_api.routes import (
+    accounts,
+    admin,
+    admin_staff,
+    admin_webhooks,
+    navigation,
+    privacy,
+    products,
+    things,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     navigation.router,
@@ -12,4 +21,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
     things.router,
     privacy.router,
+    admin_webhooks.router,
 )

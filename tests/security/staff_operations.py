@@ -13,6 +13,7 @@ PARAMETERS = {
     "code": "MATRIX10",
     "name": "matrix",
     "phone": "+919876500099",
+    "position": "1",
 }
 
 
@@ -92,6 +93,17 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/admin/customers/{user_id}": may("customers.read"),
     "POST /v1/admin/customers/{user_id}/block": may("customers.write", reason="test"),
     "POST /v1/admin/customers/{user_id}/unblock": may("customers.write", reason="test"),
+    # events out
+    "GET /v1/admin/webhooks": may("webhooks.read", "webhooks.write"),
+    "POST /v1/admin/webhooks": may("webhooks.write", url="https://8.8.8.8/hooks"),
+    "GET /v1/admin/webhooks/{webhook_id}": may("webhooks.read", "webhooks.write"),
+    "PUT /v1/admin/webhooks/{webhook_id}": may("webhooks.write", url="https://8.8.8.8/hooks"),
+    "DELETE /v1/admin/webhooks/{webhook_id}": may("webhooks.write"),
+    "GET /v1/admin/webhooks/{webhook_id}/deliveries": may("webhooks.read", "webhooks.write"),
+    "POST /v1/admin/webhooks/{webhook_id}/deliveries/{position}/redeliver": may("webhooks.write"),
+    "POST /v1/admin/webhooks/{webhook_id}/replay": may("webhooks.write", from_position=0),
+    "POST /v1/admin/webhooks/{webhook_id}/rotate-secret": may("webhooks.write", overlap_seconds=60),
+    "POST /v1/admin/webhooks/{webhook_id}/test": may("webhooks.write"),
     # the store
     "GET /v1/admin/settings": may("settings.write", "orders.read"),
     "PUT /v1/admin/settings": may("settings.write", **SETTINGS),

@@ -18,6 +18,7 @@ TEST_SECRETS: dict[str, Any] = {
     "jwt_secret": "test-only-jwt-secret-0123456789abcdef",
     "otp_pepper": "test-only-otp-pepper-0123456789abcdef",
     "cursor_secret": "test-only-cursor-secret-0123456789abcdef",
+    "webhook_encryption_keys": ["test-only-webhook-key-0123456789abcdef"],
     "webhook_secrets": {
         "sandbox": ["test-only-webhook-secret-0123456789", "test-only-previous-secret-0123456789"],
         "replay": ["test-only-replay-secret-0123456789"],
