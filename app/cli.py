@@ -12,7 +12,18 @@ from app.commands import console
 
 # a command is the function of its module that has the module's name; a group is the module's `app`
 COMMANDS = ("up", "worker", "sandbox-gateway", "doctor", "audit", "replay", "validate")
-GROUPS = ("servers", "migrate", "procedures", "projections", "catalog", "demo", "staff", "docs", "backup")
+GROUPS = (
+    "servers",
+    "migrate",
+    "procedures",
+    "projections",
+    "catalog",
+    "demo",
+    "staff",
+    "privacy",
+    "docs",
+    "backup",
+)
 
 
 def application(only: str | None = None) -> typer.Typer:

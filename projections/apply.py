@@ -140,7 +140,8 @@ async def _forget(connection: Connection, target: Target, keys: Sequence[UUID]) 
     if projection.forgotten is None:
         return
     cursor = await connection.execute(
-        "SELECT version FROM read.projection_versions WHERE projection = %s AND state = 'kept'", (projection.name,)
+        "SELECT version FROM read.projection_versions WHERE projection = %s AND state = 'kept' AND version <> %s",
+        (projection.name, target.live.version),
     )
     for (version,) in await cursor.fetchall():
         await connection.execute(

@@ -1,6 +1,6 @@
 """``kirana staff``: who works for the store. The first owner is made here, everybody else by one of the owners."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
@@ -18,6 +18,11 @@ ACTIVE_STAFF = """
     SELECT m.user_id, u.phone, m.role
     FROM store.staff_members AS m JOIN store.users AS u ON u.id = m.user_id
     WHERE m.is_active ORDER BY m.role <> 'owner', m.created_at, m.user_id
+"""
+
+OPEN_INVITATIONS = """
+    SELECT i.phone, i.role, i.expires_at, i.id FROM store.staff_invitations AS i
+    WHERE i.status = 'open' AND i.expires_at > now() ORDER BY i.id
 """
 
 
@@ -77,6 +82,65 @@ def list_all() -> None:
     for user_id, phone, role in staff_of(get_settings()):
         table.add_row(phone, role, str(user_id))
     out.print(table)
+
+
+@app.command()
+def invite(
+    phone: Annotated[str, typer.Argument(help="Their phone; without a country code it is Indian.")],
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(STAFF_ROLES)}.")],
+    by: Annotated[str | None, typer.Option("--as", help="Phone of the owner who invites; the first else.")] = None,
+) -> None:
+    """Invite somebody to work for the store in a role. They ask for their code where they accept."""
+    settings = get_settings()
+    invited = _call(
+        settings,
+        "CALL store.invite_staff(p_staff_id => %s, p_phone => %s, p_role => %s, o_result => NULL)",
+        (acting_staff(settings, by), _phone(phone), role),
+    )
+    say(f"invited     {invited['phone']} as {invited['role']}, until {invited['expires_at'][:16]} ({invited['id']})")
+    say("            they ask for a code: POST /v1/auth/staff-invitations/otp, then …/accept")
+
+
+@app.command()
+def invitations() -> None:
+    """Show the invitations that are open."""
+    settings = get_settings()
+    table = Table("phone", "role", "until", "id")
+    with psycopg.connect(settings.query_primary_dsn() or settings.dsn("query")) as connection:
+        for phone, role, until, invitation_id in connection.execute(OPEN_INVITATIONS):
+            table.add_row(phone, role, f"{until:%Y-%m-%d %H:%M}", str(invitation_id))
+    out.print(table)
+
+
+@app.command()
+def revoke(
+    phone: Annotated[str, typer.Argument(help="The invited phone.")],
+    by: Annotated[str | None, typer.Option("--as", help="Phone of the owner who revokes; the first else.")] = None,
+) -> None:
+    """Take an open invitation back."""
+    settings = get_settings()
+    wanted = _phone(phone)
+    with psycopg.connect(settings.query_primary_dsn() or settings.dsn("query")) as connection:
+        found = [row[3] for row in connection.execute(OPEN_INVITATIONS) if row[0] == wanted]
+    if not found:
+        raise CommandFailed(f"{wanted} has no open invitation: see `kirana staff invitations`")
+    _call(
+        settings,
+        "CALL store.revoke_staff_invitation(p_staff_id => %s, p_invitation_id => %s, o_result => NULL)",
+        (acting_staff(settings, by), found[0]),
+    )
+    say(f"revoked     the invitation of {wanted}")
+
+
+def _call(settings: Settings, statement: str, values: tuple[object, ...]) -> dict[str, Any]:
+    """CALL as the command role; what it refuses is the command's one line."""
+    with psycopg.connect(settings.dsn("command"), autocommit=True) as connection:
+        try:
+            row = connection.execute(statement.encode(), values).fetchone()
+        except psycopg.Error as error:
+            raise CommandFailed(error.diag.message_primary or str(error)) from error
+    answer: dict[str, Any] = row[0] if row else {}
+    return answer
 
 
 def _phone(text: str) -> str:
