@@ -43,7 +43,9 @@ BEGIN
 
         IF v_refund.status = 'initiated' THEN
             UPDATE store.refunds AS r
-            SET provider_refund_id = p_provider_refund_id
+            SET provider_refund_id = p_provider_refund_id,
+                check_attempts = 0,
+                check_at = pg_catalog.now()
             WHERE r.id = p_refund_id;
             CALL store.record_refund_step(
                 p_refund_id => p_refund_id,

@@ -82,7 +82,7 @@ BEGIN
             WHERE p.order_id = p_order_id
                 AND p.status = 'created';
 
-            INSERT INTO store.payments (order_id, attempt_no, method, provider, amount, currency, expires_at)
+            INSERT INTO store.payments (order_id, attempt_no, method, provider, amount, currency, expires_at, check_at)
             SELECT
                 v_order.id,
                 COALESCE(pg_catalog.max(p.attempt_no), 0) + 1,
@@ -90,7 +90,8 @@ BEGIN
                 p_provider,
                 v_order.grand_total,
                 v_order.currency,
-                v_order.hold_expires_at
+                v_order.hold_expires_at,
+                pg_catalog.now()
             FROM store.payments AS p
             WHERE p.order_id = p_order_id
             RETURNING id INTO v_payment_id;

@@ -80,6 +80,7 @@ BEGIN
             UPDATE store.refunds AS r
             SET failure_code = NULL,
                 submit_attempts = 0,
+                check_at = NULL,
                 next_submit_at = pg_catalog.now()
             WHERE r.id = p_refund_id;
             CALL store.record_refund_step(

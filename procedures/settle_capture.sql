@@ -123,6 +123,7 @@ BEGIN
                 provider_payment_id = CASE WHEN p.id = v_payment.id THEN v_reference ELSE p.provider_payment_id END,
                 captured_amount = CASE WHEN p.id = v_payment.id THEN v_booked ELSE p.captured_amount END,
                 failure_code = CASE WHEN p.id = v_payment.id THEN NULL ELSE p.failure_code END,
+                check_at = CASE WHEN p.id <> v_payment.id THEN p.check_at END,
                 version = p.version + 1,
                 updated_at = pg_catalog.now()
             WHERE p.id = v_payment.id

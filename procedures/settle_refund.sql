@@ -65,7 +65,8 @@ BEGIN
                 v_outcome := 'refund_failed';
                 UPDATE store.refunds AS r
                 SET failure_code = COALESCE(p_failure_code, 'failed'),
-                    provider_refund_id = COALESCE(p_provider_refund_id, r.provider_refund_id)
+                    provider_refund_id = COALESCE(p_provider_refund_id, r.provider_refund_id),
+                    check_at = CASE WHEN v_provider <> 'cod' THEN pg_catalog.now() END
                 WHERE r.id = p_refund_id;
             END IF;
         ELSIF v_refund.status = 'succeeded' AND v_reference = v_refund.provider_refund_id THEN
@@ -81,10 +82,10 @@ BEGIN
                     AND m.kind = 'refund'
             )
         THEN
-            -- Paid out twice, or not what is owed: for a person to look at.
+            -- Paid out a second time, or not what is owed: for a person to look at.
             v_outcome := 'mismatched';
             UPDATE store.orders AS o
-            SET attention = 'amount_mismatch',
+            SET attention = CASE v_refund.status WHEN 'succeeded' THEN 'refunded_twice' ELSE 'refund_mismatch' END,
                 version = o.version + 1,
                 updated_at = pg_catalog.now()
             WHERE o.id = v_refund.order_id;
@@ -92,7 +93,8 @@ BEGIN
             v_outcome := 'refunded';
             UPDATE store.refunds AS r
             SET provider_refund_id = v_reference,
-                failure_code = NULL
+                failure_code = NULL,
+                check_at = NULL
             WHERE r.id = p_refund_id;
             INSERT INTO store.money_movements (order_id, payment_id, refund_id, kind, provider, provider_ref, amount, currency)
             VALUES (

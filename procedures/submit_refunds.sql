@@ -33,6 +33,7 @@ BEGIN
             SET submit_attempts = r.submit_attempts + 1,
                 next_submit_at = pg_catalog.now() + pg_catalog.make_interval(
                     secs => LEAST(3600, 15 * pg_catalog.power(2, LEAST(r.submit_attempts, 10)))
+                        * (0.8 + 0.4 * pg_catalog.random())
                 )
             FROM due AS d
             WHERE r.id = d.id

@@ -144,6 +144,12 @@ class Settings(EventSettings):
     """What each payment provider signs with, newest first: `{"sandbox": ["…"]}`."""
     gateway_urls: dict[str, str] = Field(default_factory=dict)
     """Where the refunds of each provider are sent; in development `sandbox` is the sandbox gateway by itself."""
+    gateway_timeout: float = Field(default=5.0, gt=0)
+    """Seconds a gateway may take to answer."""
+    payment_check_seconds: int = Field(default=300, ge=1)
+    """How old an attempt to pay is when the worker first asks its gateway what became of it."""
+    refund_check_seconds: int = Field(default=900, ge=1)
+    """How long nothing was heard of a refund when the worker asks its gateway how it ended."""
     sandbox_port: int = Field(default=8003, ge=1, le=65535)
     """Where `kirana sandbox-gateway` listens, a payment provider for development."""
 

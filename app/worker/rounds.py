@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.database import CommandPool
 from app.outbound.deliveries import Deliveries
 from command_api.services.gateway import Gateway, send_due_refunds
+from command_api.services.gateway_checks import check_payments, check_refunds
 from command_api.services.sweeper import CHORES, Chore, do_chore
 
 
@@ -49,8 +50,18 @@ async def _webhooks(kit: Kit) -> int:
     return await kit.deliveries.work(kit.stopping)
 
 
+async def _check_payments(kit: Kit) -> int:
+    return await check_payments(kit.pool, kit.gateway, kit.settings.payment_check_seconds)
+
+
+async def _check_refunds(kit: Kit) -> int:
+    return await check_refunds(kit.pool, kit.gateway, kit.settings.refund_check_seconds)
+
+
 ROUNDS: tuple[Round, ...] = (
     *(Round(chore.procedure, chore.seconds, partial(_chore, chore)) for chore in CHORES),
     Round("submit_refunds", 1.0, _refunds),
     Round("tell_webhooks", 0.25, _webhooks),
+    Round("check_payments", 5.0, _check_payments),
+    Round("check_refunds", 15.0, _check_refunds),
 )

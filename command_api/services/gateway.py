@@ -1,31 +1,35 @@
-"""Sending refunds to payment gateways, outside any transaction.
+"""The seam to payment gateways, outside any transaction: refunds are sent, and what became of them is asked.
 
-Between two short transactions: ``submit_refunds`` picks what is due and puts off the next try, the gateway is asked,
-``mark_refund_submitted`` notes its answer. Whatever is lost in between is sent again under the same key, by which the
-gateway knows it: the refund's id and version.
+A refund: between two short transactions, ``submit_refunds`` which picks what is due and puts off the next try, and
+``mark_refund_submitted`` which notes the answer. Whatever is lost in between is sent again under the same key, by which
+the gateway knows it: the refund's id and version. What is asked, and when, is gateway_checks.py's.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import orjson
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from app.core.config import Settings
 from app.core.database import CommandPool
 from app.core.security import sign_webhook
+from command_api.schemas.gateway import PaymentAnswer, RefundAnswer
 from command_api.services.procedures import call
 
 BATCH = 50
 AT_ONCE = 8
-TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+CONNECT_SECONDS = 2.0
 # What a gateway answers when it will never make this refund. Everything else may be its trouble, or ours, of today.
 REFUSED_STATUSES = frozenset({400, 422})
 LONGEST_CODE = 100
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
@@ -56,44 +60,38 @@ class GatewayRefused(Exception):
 
 
 class Gateway(Protocol):
-    """Makes refunds."""
+    """Makes refunds, and says what became of payments and refunds."""
 
     async def refund(self, due: DueRefund) -> str:
         """The gateway's id of the refund it has accepted. Raises GatewayAway or GatewayRefused."""
         ...
 
+    async def payment_status(self, provider: str, payment_id: str, provider_payment_id: str | None) -> PaymentAnswer:
+        """What it knows of an attempt of ours. Raises GatewayAway."""
+        ...
+
+    async def refund_status(self, provider: str, refund_id: str, provider_refund_id: str | None) -> RefundAnswer:
+        """What it knows of a refund of ours. Raises GatewayAway."""
+        ...
+
 
 class HttpGateway:
-    """``POST <url>/refunds``, signed like a webhook; ``2xx {"provider_refund_id"}`` accepts, 400 and 422 refuse."""
+    """HTTP, JSON and a signature over the body, as docs/payment-protocol.md has it."""
 
     def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
         self._client = client
         self._settings = settings
 
     async def refund(self, due: DueRefund) -> str:
-        """See Gateway."""
-        url = self._settings.gateway_url(due.provider)
-        secrets = self._settings.webhook_secret_values(due.provider)
-        if url is None or not secrets:
-            raise GatewayAway(f"no URL or no secret is configured for {due.provider}")
-        body = orjson.dumps(
-            {
-                "refund_id": due.refund_id,
-                "payment_id": due.payment_id,
-                "provider_payment_id": due.provider_payment_id,
-                "amount": due.amount,
-                "currency": due.currency,
-            }
-        )
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": due.key,
-            "Kirana-Signature": sign_webhook(secrets[0], body),
+        """``POST <url>/refunds``: ``2xx {"provider_refund_id"}`` accepts, 400 and 422 refuse."""
+        body = {
+            "refund_id": due.refund_id,
+            "payment_id": due.payment_id,
+            "provider_payment_id": due.provider_payment_id,
+            "amount": due.amount,
+            "currency": due.currency,
         }
-        try:
-            response = await self._client.post(f"{url}/refunds", content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise GatewayAway(type(error).__name__) from error
+        response = await self._post(due.provider, "/refunds", body, {"Idempotency-Key": due.key})
         answer = _json_object(response)
         if response.status_code in REFUSED_STATUSES:
             raise GatewayRefused(str(answer.get("code") or f"http_{response.status_code}")[:LONGEST_CODE])
@@ -101,6 +99,41 @@ class HttpGateway:
         if not response.is_success or not isinstance(given, str) or not given:
             raise GatewayAway(f"it answered {response.status_code}")
         return given
+
+    async def payment_status(self, provider: str, payment_id: str, provider_payment_id: str | None) -> PaymentAnswer:
+        """``POST <url>/payments/lookup``: ``200 {"payments": [...], "open"}``; no payments is an empty list."""
+        body = {"payment_id": payment_id, "provider_payment_id": provider_payment_id}
+        return _answered(PaymentAnswer, await self._post(provider, "/payments/lookup", body))
+
+    async def refund_status(self, provider: str, refund_id: str, provider_refund_id: str | None) -> RefundAnswer:
+        """``POST <url>/refunds/lookup``: ``200 {"status", "provider_refund_id", "amount", "currency"}``."""
+        body = {"refund_id": refund_id, "provider_refund_id": provider_refund_id}
+        return _answered(RefundAnswer, await self._post(provider, "/refunds/lookup", body))
+
+    async def _post(
+        self, provider: str, path: str, document: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        url = self._settings.gateway_url(provider)
+        secrets = self._settings.webhook_secret_values(provider)
+        if url is None or not secrets:
+            raise GatewayAway(f"no URL or no secret is configured for {provider}")
+        body = orjson.dumps(document)
+        signed = {"Content-Type": "application/json", "Kirana-Signature": sign_webhook(secrets[0], body)}
+        try:
+            return await self._client.post(f"{url}{path}", content=body, headers=signed | (headers or {}))
+        except httpx.HTTPError as error:
+            raise GatewayAway(type(error).__name__) from error
+
+
+def _answered(model: type[Answer], response: httpx.Response) -> Answer:
+    """The answer to a question. One of another shape is as good as none: nothing is booked by it."""
+    if response.status_code != httpx.codes.OK:
+        raise GatewayAway(f"it answered {response.status_code}")
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise GatewayAway(f"its answer is not of the right shape: {first['loc']} {first['msg']}") from error
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:
@@ -114,7 +147,8 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
 @asynccontextmanager
 async def http_gateway(settings: Settings) -> AsyncIterator[HttpGateway]:
     """The gateways that the settings name, over one HTTP client with short time-outs."""
-    async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+    timeout = httpx.Timeout(settings.gateway_timeout, connect=min(CONNECT_SECONDS, settings.gateway_timeout))
+    async with httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client:
         yield HttpGateway(client, settings)
 
 

@@ -2,8 +2,6 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import pytest
 from app.core.config import NotConfigured, Settings
 from app.core.database import command_pool
 from app.core.security import webhook_is_genuine
-from app.sandbox.gateway import Sandbox, create_sandbox
+from app.sandbox.gateway import create_sandbox
 from command_api.services.gateway import DueRefund, GatewayAway, GatewayRefused, HttpGateway, send_due_refunds
-from tests.support.api import bearer, serving
+from tests.support.api import bearer
 from tests.support.builders import (
     Connection,
     assert_books_balance,
@@ -30,29 +28,10 @@ from tests.support.builders import (
 )
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import TEST_SECRETS, Database
+from tests.support.gateway import STORE, Played, begin_over_http, pay, playing
 from tests.support.paying import Document, give_back, order_row, paid_order, refund_row
 
-STORE = "http://kirana.test/v1/webhooks/payments/sandbox"
 DUE = DueRefund(str(uuid.uuid4()), str(uuid.uuid4()), "sandbox", "pay_1", 100, "INR", "key-1")
-
-
-@dataclass
-class Played:
-    """A sandbox in this process: a client of it, and the gateway client that the worker would have."""
-
-    client: httpx.AsyncClient
-    gateway: HttpGateway
-    sandbox: Sandbox
-
-    async def settled(self) -> None:
-        await self.sandbox.events.settled()
-
-
-@asynccontextmanager
-async def playing(settings: Settings, store: httpx.AsyncClient) -> AsyncIterator[Played]:
-    app = create_sandbox(settings, STORE, client=store)
-    async with serving(app) as client:
-        yield Played(client, HttpGateway(client, settings), app.state.sandbox)
 
 
 @pytest.fixture
@@ -71,20 +50,6 @@ async def played(settings: Settings, api: httpx.AsyncClient) -> AsyncIterator[Pl
 @pytest.fixture
 def refund(owner: Connection) -> Document:
     return give_back(owner, paid_order(owner), make_staff(owner), p_kind="goodwill", p_amount=100)
-
-
-async def pay(played: Played, payment: Document, **how: Any) -> Document:
-    answer = await played.client.post("/pay", json={"payment_id": payment["id"], "amount": payment["amount"], **how})
-    assert answer.status_code == 200, answer.text
-    await played.settled()
-    return answer.json()  # type: ignore[no-any-return]
-
-
-async def begin_over_http(api: httpx.AsyncClient, settings: Settings, order: Document) -> Document:
-    headers = bearer(settings, uuid.UUID(order["user_id"])) | {"Idempotency-Key": uuid.uuid4().hex}
-    wish = {"method": "upi", "provider": "sandbox"}
-    answer = await api.post(f"/v1/orders/{order['id']}/payments", json=wish, headers=headers)
-    return answer.json()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -313,6 +278,6 @@ def test_the_worker_sends_what_is_due(owner: psycopg.Connection[Any], database: 
     secrets = {"KIRANA_WEBHOOK_SECRETS": '{"sandbox": ["a-secret-of-at-least-thirty-two-chars"]}'}
     done = kirana("worker", "--once", environment=where | secrets)
     assert done.returncode == 0, done.stderr
-    assert "submit_refunds     0" in done.stdout
+    assert "submit_refunds           0" in done.stdout
     assert "refund_not_sent" in done.stdout + done.stderr
     assert rows(owner, "SELECT status, submit_attempts FROM store.refunds") == [("initiated", 1)]

@@ -168,7 +168,7 @@ def test_what_is_paid_out_twice_is_flagged(
     tell_refund(command, refund, p_provider_refund_id="rfnd_1")
     assert tell_refund(command, refund, p_provider_refund_id="rfnd_2")["outcome"] == "mismatched"
     found = order_row(owner, order)
-    assert (found["attention"], found["refunded_total"]) == ("amount_mismatch", refund["amount"])
+    assert (found["attention"], found["refunded_total"]) == ("refunded_twice", refund["amount"])
     assert refund_row(owner, refund["id"])["provider_refund_id"] == "rfnd_1"
     assert_books_balance(owner)
 
@@ -179,7 +179,7 @@ def test_another_amount_than_owed_is_flagged_and_stays_owed(
 ) -> None:
     assert tell_refund(command, refund, **wrong)["outcome"] == "mismatched"
     found = order_row(owner, order)
-    assert (found["attention"], found["refund_pending_total"]) == ("amount_mismatch", refund["amount"])
+    assert (found["attention"], found["refund_pending_total"]) == ("refund_mismatch", refund["amount"])
     assert refund_row(owner, refund["id"])["status"] == "initiated"
     assert_books_balance(owner)
 
