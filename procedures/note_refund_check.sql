@@ -17,6 +17,10 @@ BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
+        PERFORM 1
+        FROM store.refunds AS r
+        WHERE r.id = p_refund_id
+        FOR UPDATE;
         -- Asked again while the gateway may still say something new: it works on it, or has not heard of one it accepted.
         UPDATE store.refunds AS r
         SET check_answer = p_answer,

@@ -179,6 +179,26 @@ def create_sandbox(
         """Pay, fail to pay, or pay the wrong amount."""
         return _sandbox(request).pay(wish)
 
+    _answer_the_store(app, secrets)
+
+    @app.put("/plan")
+    async def change_plan(plan: RefundPlan, request: Request) -> RefundPlan:
+        """Choose how refunds end from now on."""
+        _sandbox(request).plan = plan
+        return plan
+
+    @app.put("/trouble")
+    async def make_trouble(trouble: Trouble, request: Request) -> Trouble:
+        """Choose how badly the store's next requests are answered."""
+        _sandbox(request).trouble = trouble
+        return trouble
+
+    return app
+
+
+def _answer_the_store(app: FastAPI, secrets: list[str]) -> None:
+    """What the store asks for: refunds, and what became of payments and refunds. Every request is signed."""
+
     @app.post("/refunds")
     async def refund(
         request: Request,
@@ -213,20 +233,6 @@ def create_sandbox(
         if not webhook_is_genuine(secrets, signature, body):
             return Response(b'{"code":"signature"}', 401, media_type="application/json")
         return await _in_trouble(_sandbox(request), work, orjson.loads(body))
-
-    @app.put("/plan")
-    async def change_plan(plan: RefundPlan, request: Request) -> RefundPlan:
-        """Choose how refunds end from now on."""
-        _sandbox(request).plan = plan
-        return plan
-
-    @app.put("/trouble")
-    async def make_trouble(trouble: Trouble, request: Request) -> Trouble:
-        """Choose how badly the store's next requests are answered."""
-        _sandbox(request).trouble = trouble
-        return trouble
-
-    return app
 
 
 async def _in_trouble(sandbox: Sandbox, work: Work, wish: dict[str, Any]) -> Response:

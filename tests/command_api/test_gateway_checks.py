@@ -179,10 +179,14 @@ class Impatient(HttpGateway):
         b"[]",
         b'{"payments": []}',
         b'{"payments": [{"status": "captured"}], "open": false}',
-        (b'{"payments": [{"provider_payment_id": "a b", "status": "captured", "amount": 1, "currency": "INR"}],'
-        b' "open": false}'),
-        (b'{"payments": [{"provider_payment_id": "a", "status": "captured", "amount": 1.5, "currency": "INR"}],'
-        b' "open": false}'),
+        (
+            b'{"payments": [{"provider_payment_id": "a b", "status": "captured", "amount": 1, "currency": "INR"}],'
+            b' "open": false}'
+        ),
+        (
+            b'{"payments": [{"provider_payment_id": "a", "status": "captured", "amount": 1.5, "currency": "INR"}],'
+            b' "open": false}'
+        ),
     ],
 )
 async def test_an_answer_of_another_shape_is_none(settings: Settings, body: bytes) -> None:

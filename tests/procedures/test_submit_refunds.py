@@ -1,5 +1,7 @@
 """Which refunds are due to be sent, how often, and under which key."""
 
+import pytest
+
 from tests.support.builders import Connection, call, make_staff, rows
 from tests.support.paying import give_back, paid_order, refund_row
 
