@@ -14,7 +14,7 @@ SOURCES = $(wildcard app command_api query_api projections migrations tests)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup run test lint types check generate verify format clean
+.PHONY: help setup run test faults lint types check generate verify format clean
 
 help: ## Show what this Makefile can do
 	@echo "Kirana: make <target>"
@@ -38,6 +38,9 @@ run: $(STAMP) ## Start everything: servers, migrations, procedures, demo catalog
 
 test: $(STAMP) ## Run all tests, on servers of their own (ARGS="-k cart" to choose, JOBS=8 for more workers)
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+
+faults: $(STAMP) ## Kill, cut, fill, flood and attack a whole store for half an hour; prints a table of what went wrong
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/security $(ARGS)
 
 lint: $(STAMP) ## Check style, import rules and the SQL around the procedures
 	@$(BIN)/ruff check --quiet $(SOURCES)
