@@ -125,6 +125,8 @@ class Settings(EventSettings):
     """Connections of one projector, at most."""
     pool_max_waiting: int = Field(default=200, ge=1)
     """Requests that may wait for a connection; the next is answered 503."""
+    max_in_flight: int = Field(default=400, ge=1)
+    """Requests that one process works on at once; the next is answered 503 at the door, before it costs anything."""
     pool_timeout: float = Field(default=5.0, gt=0)
     """Seconds a request waits for a connection."""
     command_timeouts: RoleTimeouts = RoleTimeouts()

@@ -63,6 +63,11 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.shed = Counter(
+            "kirana_http_requests_shed",
+            "Requests turned away at the door, for too many were inside.",
+            registry=registry,
+        )
         self.call_seconds = Histogram(
             "kirana_procedure_seconds",
             "Seconds of a CALL, its retries included; outcome is ok, refused or error.",

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from app.core.admission import Admission
 from app.core.business_metrics import BusinessGauges
 from app.core.config import Settings
 from app.core.metrics import CONTENT_TYPE, MULTIPROCESS_VARIABLE, Metrics, use_metrics
@@ -59,13 +60,14 @@ class PoolCollector(Collector):
 
 
 def observe(app: FastAPI, settings: Settings) -> None:
-    """Make ``app`` observed. To be called last: the middleware added last is the outermost."""
+    """Make ``app`` observed, and guarded against floods. To be called last: what is added last is the outermost."""
     telemetry = Telemetry(Metrics())
     business = BusinessGauges()
     telemetry.metrics.add_collector(PoolCollector(lambda: pool_stats(app)))
     telemetry.metrics.add_collector(business)
     app.state.telemetry = telemetry
     app.add_middleware(Observed, telemetry=telemetry, settings=settings)
+    app.add_middleware(Admission, limit=settings.max_in_flight, shed=telemetry.metrics.shed)
     if settings.metrics_enabled:
         app.include_router(metrics_router(business))
 

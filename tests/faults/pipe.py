@@ -23,6 +23,7 @@ class Pipe:
         self._empty.set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.delay = 0.0  # seconds before what a client sends is carried on: a database that is slow or far
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -66,16 +67,18 @@ class Pipe:
         self._writers |= {writer, back}
         self._empty.clear()
         try:
-            await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+            await asyncio.gather(self._carry(reader, back, slow=True), self._carry(there, writer))
         finally:
             self._writers -= {writer, back}
             if not self._writers:
                 self._empty.set()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slow: bool = False) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._open.wait()
+                if slow and self.delay:
+                    await asyncio.sleep(self.delay)
                 writer.write(data)
                 await writer.drain()
         writer.close()
