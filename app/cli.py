@@ -23,6 +23,8 @@ GROUPS = (
     "privacy",
     "docs",
     "backup",
+    "relay",
+    "webhooks",
 )
 
 

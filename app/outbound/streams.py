@@ -110,3 +110,8 @@ class Streams:
         """Remove all streams, with their consumer groups."""
         for name in self.names:
             await self.client.delete(stream_key(*name), position_key(*name))
+
+    async def place(self, position: int) -> None:
+        """Say that every stream is at ``position``, whatever it holds: a relay goes on from there."""
+        for name in self.names:
+            await self.client.set(position_key(*name), position)
