@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.docs import api_contract, er_diagram, errors, procedures, settings
+from app.docs import api_contract, asyncapi, er_diagram, errors, procedures, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,6 +14,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings.page,
     "docs/api-contract.md": api_contract.page,
     "docs/openapi.json": api_contract.openapi_json,
+    "docs/asyncapi.json": asyncapi.page,
 }
 
 

@@ -29,7 +29,14 @@ PAISE: Schema = {"type": "integer", "description": "Paise."}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 ORDER_STATUS: Schema = {"type": "string", "enum": list(ORDER_STATUSES)}
 PRODUCT_STATUS: Schema = {"type": "string", "enum": ["draft", "active", "archived"]}
-SKUS: Schema = {"type": "array", "items": TEXT}
+PRICES: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"sku": TEXT, "price": PAISE, "mrp": PAISE},
+        "required": ["sku", "price"],
+    },
+}
 
 
 def maybe(schema: Schema) -> Schema:
@@ -66,10 +73,12 @@ def _product(name: str, says: str, data: dict[str, Schema]) -> EventType:
 
 TYPES: tuple[EventType, ...] = (
     _order("order.created", "An order was made; a prepaid one waits for its payment."),
+    _order("order.checked_out_again", "The same cart was checked out again: the order is still the one."),
     _order("order.confirmed", "The order is paid, or to be paid at the door: it can be packed."),
     _order("order.cancelled", "The order was cancelled; its stock and coupons are free again."),
     _order("order.expired", "The time to pay is over; its stock and coupons are free again."),
     _order("order.status_changed", "Staff took the order a step further."),
+    _order("order.anonymised", "Whoever ordered it asked to be forgotten; nothing else of the order changed."),
     _order("payment.registered", "An attempt to pay began."),
     _order("payment.captured", "Money arrived."),
     _order("payment.failed", "An attempt to pay failed."),
@@ -86,7 +95,7 @@ TYPES: tuple[EventType, ...] = (
     _stock("inventory.increased", "Stock arrived, came back or was corrected."),
     _product("product.saved", "A product was made or changed.", {"status": PRODUCT_STATUS}),
     _product("product.status_changed", "A product was published, archived or taken back.", {"status": PRODUCT_STATUS}),
-    _product("price.changed", "Prices of a product's variants took effect.", {"prices": SKUS}),
+    _product("price.changed", "Prices of a product's variants took effect.", {"prices": PRICES}),
     EventType("category.saved", "catalog", "category", "A category was made, changed or moved."),
     EventType("brand.saved", "catalog", "brand", "A brand was made or changed."),
     EventType("warehouse.saved", "catalog", "warehouse", "A warehouse was made, changed, opened or closed."),
