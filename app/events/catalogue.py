@@ -76,6 +76,7 @@ TYPES: tuple[EventType, ...] = (
     _order("order.checked_out_again", "The same cart was checked out again: the order is still the one."),
     _order("order.confirmed", "The order is paid, or to be paid at the door: it can be packed."),
     _order("order.cancelled", "The order was cancelled; its stock and coupons are free again."),
+    _order("order.anonymised", "Its shopper was erased: forget who it was for, as the store has."),
     _order("order.expired", "The time to pay is over; its stock and coupons are free again."),
     _order("order.status_changed", "Staff took the order a step further."),
     _order("order.anonymised", "Whoever ordered it asked to be forgotten; nothing else of the order changed."),

@@ -33,6 +33,7 @@ CORRUPTIONS = {
     " WHERE status = 'captured'",
     "refunds": "UPDATE store.refunds SET amount = amount + 1 WHERE status = 'initiated'",
     "refund_lines": "UPDATE store.refund_items SET amount = amount - 1",
+    "refund_approvals": "UPDATE store.refund_approvals SET amount = amount - 1 WHERE status = 'approved'",
     "order_totals": "UPDATE store.orders SET tax_total = tax_total - 1, taxable_total = taxable_total + 1",
     "order_discounts": "UPDATE store.coupon_usage SET discount_amount = discount_amount + 1",
     "coupon_uses": "UPDATE store.coupons SET used_count = used_count + 1",
@@ -106,6 +107,7 @@ def trade(owner: Connection) -> None:
         p_kind="return",
         p_reason="too small",
     )
+    give_by_two(owner, paid, staff)
     cancelled = make_order(owner, (shirt, 1))
     pay(owner, cancelled)
     call(
@@ -131,6 +133,15 @@ def trade(owner: Connection) -> None:
             p_order_id=delivered["id"],
             p_to_status=status,
         )
+
+
+def give_by_two(owner: Connection, order: dict[str, Any], staff: object) -> None:
+    """A refund that one person asked for and another approved."""
+    owner.execute("UPDATE store.store_settings SET refund_approval_above = 0")
+    wish = {"p_order_id": order["id"], "p_kind": "goodwill", "p_amount": 700, "p_reason": "sorry"}
+    waiting = call(owner, "request_refund", p_staff_id=staff, **idempotent("ask"), **wish)
+    decision = {"p_approval_id": waiting["id"], "p_approve": True}
+    call(owner, "decide_refund", p_staff_id=make_staff(owner, "finance"), **idempotent("yes"), **decision)
 
 
 def warehouse(owner: Connection) -> str:
