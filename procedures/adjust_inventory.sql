@@ -1,8 +1,8 @@
 -- adjust_inventory: correct the stock of a SKU in a warehouse by a difference, a count, or what was damaged.
--- Locks:  variant (shared), then inventory by (variant, warehouse, bucket).
+-- Locks:  variant (shared), then its stock policy, then inventory by (variant, warehouse, bucket).
 -- Raises: KI067 forbidden, KI073 invalid_value, KI007 stale_quantity, and by its parts KI013 sku_not_found,
 --         KI006 warehouse_not_found, KI002 stock_row_not_found, KI003 stock_below_reserved.
--- Emits:  inventory.increased or inventory.decreased; nothing when a count finds what was there.
+-- Emits:  what move_stock emits; no change of stock when a count finds what was there.
 -- Called by: POST /v1/admin/inventory/adjustments
 CREATE OR REPLACE PROCEDURE store.adjust_inventory(
     IN    p_staff_id           uuid,
@@ -15,6 +15,7 @@ CREATE OR REPLACE PROCEDURE store.adjust_inventory(
     IN    p_expected_quantity  integer DEFAULT NULL,
     IN    p_kind               text    DEFAULT 'adjustment',
     IN    p_reason             text    DEFAULT NULL,
+    IN    p_reason_code        text    DEFAULT NULL,
     IN    p_context            jsonb   DEFAULT '{}',
     IN    p_own_tx             boolean DEFAULT TRUE,
     INOUT o_result             jsonb   DEFAULT NULL
@@ -52,6 +53,10 @@ BEGIN
             WHERE v.sku = p_sku
             FOR SHARE;
             PERFORM 1
+            FROM store.stock_policies AS p
+            WHERE p.variant_id = (SELECT v.id FROM store.product_variants AS v WHERE v.sku = p_sku)
+            FOR UPDATE;
+            PERFORM 1
             FROM store.inventory AS i
             WHERE i.variant_id = (SELECT v.id FROM store.product_variants AS v WHERE v.sku = p_sku)
                 AND i.warehouse_id = (SELECT w.id FROM store.warehouses AS w WHERE w.code = p_warehouse_code)
@@ -74,7 +79,9 @@ BEGIN
                     'kind', p_kind,
                     'quantity_delta', p_quantity_delta,
                     'counted_quantity', p_counted_quantity,
-                    'reason', p_reason
+                    'expected_quantity', p_expected_quantity,
+                    'reason', p_reason,
+                    'reason_code', p_reason_code
                 ),
                 p_context => p_context,
                 p_own_tx => FALSE,
@@ -88,11 +95,15 @@ BEGIN
                 WHEN p_kind <> 'count' AND p_counted_quantity IS NOT NULL THEN 'counted_quantity'
                 WHEN p_kind = 'adjustment' AND COALESCE(p_quantity_delta, 0) = 0 THEN 'quantity_delta'
                 WHEN p_kind = 'damage' AND COALESCE(p_quantity_delta, 0) >= 0 THEN 'quantity_delta'
+                WHEN (p_kind = 'damage') <> (p_reason_code IS NOT NULL) THEN 'reason_code'
+                WHEN p_reason_code NOT IN (
+                    'broken', 'expired', 'spoiled', 'water', 'transit', 'theft', 'missing', 'returned_unfit', 'other'
+                ) THEN 'reason_code'
             END;
             IF v_wrong IS NOT NULL THEN
                 RAISE EXCEPTION USING
                     ERRCODE = 'KI073',
-                    MESSAGE = 'A count says what was counted; another adjustment says the difference, damage a negative one.',
+                    MESSAGE = 'A count says what was counted; other kinds the difference, damage a negative one and its reason code.',
                     DETAIL = pg_catalog.jsonb_build_object('field', v_wrong, 'reason', 'does not fit the kind')::text;
             END IF;
             IF v_on_hand <> p_expected_quantity THEN
@@ -110,6 +121,7 @@ BEGIN
                 p_quantity => v_delta,
                 p_kind => p_kind,
                 p_reason => p_reason,
+                p_reason_code => p_reason_code,
                 p_context => p_context,
                 p_own_tx => FALSE,
                 o_result => o_result

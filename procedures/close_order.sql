@@ -1,7 +1,8 @@
 -- close_order: undo an order: stock back, coupons free, money on its way back, whichever of these it has.
--- Locks:  order, then coupon, inventory, payment; the user is held by the caller.
+-- Locks:  order, then coupon, stock policy, inventory, payment; the user is held by the caller.
 -- Raises: KI030 order_not_found, KI031 order_state.
--- Emits:  order.cancelled or order.expired; inventory.released, or what restore_inventory and initiate_refund emit.
+-- Emits:  order.cancelled or order.expired; inventory.released, or what free_backorders, restore_inventory and
+--         initiate_refund emit.
 -- Called by: cancel_order, replace_pending_order, update_order_status (returned to origin)
 CREATE OR REPLACE PROCEDURE store.close_order(
     IN    p_order_id    uuid,
@@ -61,6 +62,18 @@ BEGIN
                 p_context => p_context,
                 p_own_tx => FALSE,
                 o_result => v_ignored
+            );
+        END IF;
+
+        -- What nobody was given yet is let go first: a shelf it never left can't take it back.
+        IF EXISTS (
+            SELECT 1
+            FROM store.backorders AS b
+            WHERE b.order_id = p_order_id
+                AND b.status = 'waiting'
+        ) THEN
+            CALL store.free_backorders(
+                p_order_id => p_order_id, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
             );
         END IF;
 

@@ -1,4 +1,5 @@
--- decrease_inventory: turn the stock that one order holds into a sale: off the shelf, and into the ledger.
+-- decrease_inventory: turn the stock that one order holds into a sale: off the shelf, and into the ledger. What was
+--         promised beyond the stock waits for stock from now on.
 -- Locks:  order, then inventory by (variant, warehouse, bucket).
 -- Raises: KI030 order_not_found, KI005 hold_not_open.
 -- Emits:  inventory.decreased
@@ -13,6 +14,7 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_units    bigint;
+    v_waiting  bigint;
     v_position bigint;
 BEGIN
     BEGIN
@@ -104,8 +106,21 @@ BEGIN
             (SELECT pg_catalog.max(w.position) FROM written AS w)
         INTO v_units, v_position;
 
+        WITH confirmed AS (
+            UPDATE store.backorders AS b
+            SET status = 'waiting',
+                confirmed_at = pg_catalog.now()
+            WHERE b.order_id = p_order_id
+                AND b.status = 'promised'
+            RETURNING b.quantity
+        )
+
+        SELECT COALESCE(pg_catalog.sum(c.quantity), 0)::bigint
+        INTO v_waiting
+        FROM confirmed AS c;
+
         -- An order is sold whole: a hold that is gone, in part or all of it, sells nothing.
-        IF v_units = 0 OR v_units <> (
+        IF v_units + v_waiting = 0 OR v_units + v_waiting <> (
             SELECT pg_catalog.sum(l.quantity)
             FROM store.order_items AS l
             WHERE l.order_id = p_order_id
@@ -115,7 +130,7 @@ BEGIN
                 MESSAGE = 'The order does not hold its stock any more.',
                 DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id, 'held', v_units)::text;
         END IF;
-        o_result := pg_catalog.jsonb_build_object('sold', v_units, 'position', v_position);
+        o_result := pg_catalog.jsonb_build_object('sold', v_units, 'waiting', v_waiting, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

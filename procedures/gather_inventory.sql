@@ -2,7 +2,7 @@
 -- Locks:  inventory by (variant, warehouse, bucket); the order is held by the caller.
 -- Raises: KI001 out_of_stock.
 -- Emits:  nothing.
--- Called by: lock_inventory
+-- Called by: hold_scarce_inventory
 CREATE OR REPLACE PROCEDURE store.gather_inventory(
     IN    p_order_id    uuid,
     IN    p_expires_at  timestamptz,

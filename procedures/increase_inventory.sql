@@ -1,7 +1,7 @@
 -- increase_inventory: receive units of a SKU into a warehouse, spread over the SKU's buckets.
--- Locks:  variant (shared), then inventory by (variant, warehouse, bucket).
+-- Locks:  variant (shared), then its stock policy, then inventory by (variant, warehouse, bucket).
 -- Raises: KI067 forbidden, KI073 invalid_value, KI013 sku_not_found, KI006 warehouse_not_found.
--- Emits:  inventory.increased
+-- Emits:  what move_stock emits.
 -- Called by: POST /v1/admin/inventory/receipts
 CREATE OR REPLACE PROCEDURE store.increase_inventory(
     IN    p_staff_id         uuid,

@@ -1,7 +1,8 @@
 -- lock_inventory: hold stock for every line of one order until the hold expires: all lines or none.
--- Locks:  order, then inventory by (variant, warehouse, bucket); free rows first, without waiting.
+-- Locks:  order, then inventory by (variant, warehouse, bucket), free rows first, without waiting; what
+--         hold_scarce_inventory locks when there is no free row for a line.
 -- Raises: KI030 order_not_found, KI004 hold_exists, KI001 out_of_stock.
--- Emits:  inventory.locked
+-- Emits:  inventory.locked; what hold_scarce_inventory and note_stock_levels emit.
 -- Called by: place_order; confirm_paid_order when the money came after the hold had ended.
 CREATE OR REPLACE PROCEDURE store.lock_inventory(
     IN    p_order_id    uuid,
@@ -15,6 +16,8 @@ AS $procedure$
 DECLARE
     v_state    text;
     v_free     boolean;
+    v_scarce   jsonb;
+    v_crossed  uuid[];
     v_ignored  jsonb;
     v_position bigint;
 BEGIN
@@ -90,14 +93,7 @@ BEGIN
                 INSERT INTO store.inventory_reservations (
                     order_id, order_item_id, variant_id, warehouse_id, bucket, quantity, expires_at
                 )
-                SELECT
-                    p_order_id,
-                    t.order_item_id,
-                    t.variant_id,
-                    t.warehouse_id,
-                    t.bucket,
-                    t.quantity,
-                    p_expires_at
+                SELECT p_order_id, t.order_item_id, t.variant_id, t.warehouse_id, t.bucket, t.quantity, p_expires_at
                 FROM taken AS t
                 RETURNING order_item_id
             )
@@ -117,11 +113,12 @@ BEGIN
         END;
 
         IF NOT v_free THEN
-            CALL store.gather_inventory(
+            CALL store.hold_scarce_inventory(
                 p_order_id => p_order_id,
                 p_expires_at => p_expires_at,
+                p_context => p_context,
                 p_own_tx => FALSE,
-                o_result => v_ignored
+                o_result => v_scarce
             );
         END IF;
 
@@ -157,12 +154,33 @@ BEGIN
             RETURNING position
         )
 
-        SELECT pg_catalog.max(w.position)
-        INTO v_position
-        FROM written AS w;
+        SELECT
+            (SELECT pg_catalog.max(w.position) FROM written AS w),
+            (
+                SELECT pg_catalog.array_agg(t.variant_id)
+                FROM touched AS t
+                INNER JOIN store.stock_levels AS n ON n.variant_id = t.variant_id AND n.level <> 'out'
+                WHERE (
+                    SELECT pg_catalog.sum(i.on_hand - i.reserved)
+                    FROM store.inventory AS i
+                    INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id AND w.is_active
+                    WHERE i.variant_id = t.variant_id
+                ) <= CASE n.level
+                    WHEN 'low' THEN 0
+                    ELSE COALESCE(n.low_stock_threshold, (SELECT s.low_stock_threshold FROM store.store_settings AS s))
+                END
+            )
+        INTO v_position, v_crossed;
+        IF v_crossed IS NOT NULL THEN
+            CALL store.note_stock_levels(
+                p_variant_ids => v_crossed, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
+            );
+        END IF;
 
         o_result := pg_catalog.jsonb_build_object(
-            'order_id', p_order_id, 'expires_at', p_expires_at, 'position', v_position
+            'order_id', p_order_id,
+            'expires_at', p_expires_at,
+            'position', GREATEST(v_position, (v_scarce ->> 'position')::bigint)
         );
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN

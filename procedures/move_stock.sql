@@ -1,8 +1,9 @@
 -- move_stock: put units on the shelf or take them off, over the buckets of one SKU in one warehouse, with the ledger.
--- Locks:  variant (shared), then inventory by (variant, warehouse, bucket).
+-- Locks:  variant (shared), then for units that come in its stock policy, then inventory by (variant, warehouse, bucket).
 -- Raises: KI013 sku_not_found, KI006 warehouse_not_found, KI002 stock_row_not_found, KI003 stock_below_reserved.
--- Emits:  inventory.increased or inventory.decreased
--- Called by: increase_inventory, adjust_inventory
+-- Emits:  what spread_stock, allocate_backorders and note_stock_levels emit.
+-- Called by: increase_inventory, adjust_inventory, receive_inventory, receive_opening_stock, dispatch_transfer,
+--         receive_transfer, cancel_transfer, post_stock_count
 CREATE OR REPLACE PROCEDURE store.move_stock(
     IN    p_actor_id        uuid,
     IN    p_sku             text,
@@ -11,6 +12,7 @@ CREATE OR REPLACE PROCEDURE store.move_stock(
     IN    p_kind            text,
     IN    p_reason          text    DEFAULT NULL,
     IN    p_reference       text    DEFAULT NULL,
+    IN    p_reason_code     text    DEFAULT NULL,
     IN    p_context         jsonb   DEFAULT '{}',
     IN    p_own_tx          boolean DEFAULT TRUE,
     INOUT o_result          jsonb   DEFAULT NULL
@@ -21,8 +23,11 @@ DECLARE
     v_variant   record;
     v_warehouse uuid;
     v_after     record;
-    v_version   bigint;
-    v_position  bigint;
+    v_waiting   integer;
+    v_units     bigint;
+    v_moved     jsonb;
+    v_allocated jsonb;
+    v_noted     jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -31,7 +36,6 @@ BEGIN
 
         SELECT
             v.id,
-            v.product_id,
             v.bucket_count
         INTO v_variant
         FROM store.product_variants AS v
@@ -55,7 +59,7 @@ BEGIN
                 DETAIL = pg_catalog.jsonb_build_object('warehouse', p_warehouse_code)::text;
         END IF;
 
-        IF p_kind <> 'receipt' AND NOT EXISTS (
+        IF p_kind NOT IN ('receipt', 'transfer_in') AND NOT EXISTS (
             SELECT 1
             FROM store.inventory AS i
             WHERE i.variant_id = v_variant.id
@@ -65,6 +69,13 @@ BEGIN
                 ERRCODE = 'KI002',
                 MESSAGE = 'The SKU was never received in that warehouse.',
                 DETAIL = pg_catalog.jsonb_build_object('sku', p_sku, 'warehouse', p_warehouse_code)::text;
+        END IF;
+        IF p_quantity > 0 THEN
+            SELECT p.backordered
+            INTO v_waiting
+            FROM store.stock_policies AS p
+            WHERE p.variant_id = v_variant.id
+            FOR UPDATE;
         END IF;
         INSERT INTO store.inventory (variant_id, warehouse_id, bucket)
         SELECT
@@ -94,93 +105,48 @@ BEGIN
                 )::text;
         END IF;
 
-        -- What comes in is spread evenly over the buckets in use, the rest of the division to the emptiest; what goes out is
-        -- taken from the fullest first, down to what each has promised.
-        WITH stock AS (
-            SELECT
-                i.bucket,
-                i.on_hand - i.reserved AS available,
-                pg_catalog.row_number() OVER (
-                    ORDER BY i.bucket >= v_variant.bucket_count, i.on_hand - i.reserved, i.bucket
-                ) AS place,
-                pg_catalog.count(*) FILTER (WHERE i.bucket < v_variant.bucket_count) OVER () AS in_use,
-                pg_catalog.sum(i.on_hand - i.reserved) OVER (
-                    ORDER BY i.on_hand - i.reserved DESC, i.bucket
-                ) AS up_to_here
-            FROM store.inventory AS i
-            WHERE i.variant_id = v_variant.id
-                AND i.warehouse_id = v_warehouse
-        ),
+        CALL store.spread_stock(
+            p_actor_id => p_actor_id,
+            p_variant_id => v_variant.id,
+            p_warehouse_id => v_warehouse,
+            p_quantity => p_quantity,
+            p_kind => p_kind,
+            p_reason => p_reason,
+            p_reference => p_reference,
+            p_reason_code => p_reason_code,
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => v_moved
+        );
+        -- What comes in belongs first to those who bought it before it was there.
+        IF p_quantity > 0 AND v_waiting > 0 THEN
+            CALL store.allocate_backorders(
+                p_variant_id => v_variant.id,
+                p_warehouse_id => v_warehouse,
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => v_allocated
+            );
+        END IF;
+        v_units := COALESCE((v_allocated ->> 'units')::bigint, 0);
 
-        shares AS (
-            SELECT
-                s.bucket,
-                CASE
-                    WHEN p_quantity < 0
-                        THEN -LEAST(s.available, GREATEST(0, -p_quantity - (s.up_to_here - s.available)))
-                    WHEN s.place <= s.in_use
-                        THEN p_quantity / s.in_use + (s.place <= p_quantity % s.in_use)::integer
-                    ELSE 0
-                END::integer AS quantity
-            FROM stock AS s
-        ),
-
-        moved AS (
-            UPDATE store.inventory AS i
-            SET on_hand = i.on_hand + s.quantity,
-                version = i.version + 1,
-                updated_at = pg_catalog.now()
-            FROM shares AS s
-            WHERE i.variant_id = v_variant.id
-                AND i.warehouse_id = v_warehouse
-                AND i.bucket = s.bucket
-                AND s.quantity <> 0
-            RETURNING i.bucket, i.version, s.quantity
-        ),
-
-        noted AS (
-            INSERT INTO store.stock_movements (
-                variant_id, warehouse_id, bucket, kind, quantity, actor_id, reason, reference
-            )
-            SELECT
-                v_variant.id,
-                v_warehouse,
-                m.bucket,
-                p_kind,
-                m.quantity,
-                p_actor_id,
-                p_reason,
-                p_reference
-            FROM moved AS m
-        )
-
-        SELECT pg_catalog.max(m.version)
-        INTO v_version
-        FROM moved AS m;
-
-        INSERT INTO store.outbox (
-            topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
-        )
-        SELECT
-            'catalog',
-            v_variant.product_id,
-            'inventory',
-            v_variant.id,
-            v_version,
-            CASE WHEN p_quantity > 0 THEN 'inventory.increased' ELSE 'inventory.decreased' END,
-            pg_catalog.jsonb_build_object('kind', p_kind, 'quantity', p_quantity),
-            p_context ->> 'traceparent'
-        WHERE v_version IS NOT NULL
-        RETURNING position INTO v_position;
+        CALL store.note_stock_levels(
+            p_variant_ids => ARRAY[v_variant.id], p_context => p_context, p_own_tx => FALSE, o_result => v_noted
+        );
 
         o_result := pg_catalog.jsonb_build_object(
             'sku', p_sku,
             'warehouse', p_warehouse_code,
-            'on_hand', v_after.on_hand,
+            'on_hand', v_after.on_hand - v_units,
             'reserved', v_after.reserved,
-            'available', v_after.on_hand - v_after.reserved,
+            'available', v_after.on_hand - v_units - v_after.reserved,
             'moved', p_quantity,
-            'position', v_position
+            'allocated', v_units,
+            'position', GREATEST(
+                (v_moved ->> 'position')::bigint,
+                (v_allocated ->> 'position')::bigint,
+                (v_noted ->> 'position')::bigint
+            )
         );
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN

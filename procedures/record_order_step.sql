@@ -107,13 +107,23 @@ BEGIN
                             'discount_amount', i.discount_amount,
                             'net_amount', i.net_amount,
                             'tax_amount', i.tax_amount,
-                            'refunded_quantity', i.refunded_quantity
+                            'refunded_quantity', i.refunded_quantity,
+                            'backordered_quantity', COALESCE(b.units, 0),
+                            'expected_at', b.expected_at
                         )
                         ORDER BY i.line_no
                     ),
                     '[]'
                 )
                 FROM store.order_items AS i
+                LEFT JOIN LATERAL (
+                    SELECT
+                        w.quantity - w.allocated_quantity - w.cancelled_quantity AS units,
+                        w.expected_at
+                    FROM store.backorders AS w
+                    WHERE w.order_item_id = i.id
+                        AND w.status IN ('promised', 'waiting')
+                ) AS b ON TRUE
                 WHERE i.order_id = p_order_id
             ),
             'subtotal', v_order.subtotal,

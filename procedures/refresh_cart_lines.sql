@@ -30,7 +30,8 @@ BEGIN
                 a.on_sale,
                 CASE WHEN a.on_sale THEN v.price ELSE i.unit_price END AS unit_price,
                 CASE WHEN a.on_sale THEN v.mrp ELSE i.mrp END AS mrp,
-                LEAST(GREATEST(COALESCE(s.units, 0) + COALESCE(h.units, 0), 0), 2147483647)::integer AS available
+                b.stock,
+                LEAST(b.stock + b.room, 2147483647)::integer AS available
             FROM store.cart_items AS i
             INNER JOIN store.product_variants AS v ON v.id = i.variant_id
             INNER JOIN store.products AS p ON p.id = v.product_id
@@ -53,6 +54,14 @@ BEGIN
                     AND r.status = 'held'
                 GROUP BY r.variant_id
             ) AS h ON h.variant_id = i.variant_id
+            LEFT JOIN store.stock_policies AS k ON k.variant_id = i.variant_id AND k.policy <> 'deny'
+            LEFT JOIN store.backorders AS o
+                ON o.order_id = p_pending_order_id AND o.variant_id = i.variant_id AND o.status = 'promised'
+            CROSS JOIN LATERAL (
+                SELECT
+                    GREATEST(COALESCE(s.units, 0) + COALESCE(h.units, 0), 0) AS stock,
+                    COALESCE(k.backorder_limit - k.backordered + COALESCE(o.quantity, 0), 0) AS room
+            ) AS b
             WHERE i.cart_id = p_cart_id
         ),
         flagged AS (
@@ -74,7 +83,10 @@ BEGIN
                     WHEN g.available < g.quantity THEN 'insufficient_stock'
                     WHEN g.previous_unit_price IS NOT NULL THEN 'price_changed'
                     ELSE 'ok'
-                END AS status
+                END AS status,
+                CASE
+                    WHEN g.on_sale AND g.available >= g.quantity THEN GREATEST(g.quantity - g.stock, 0)::integer ELSE 0
+                END AS backordered
             FROM flagged AS g
         ),
         updated AS (
@@ -84,12 +96,13 @@ BEGIN
                 previous_unit_price = j.previous_unit_price,
                 status = j.status,
                 available_quantity = j.available,
+                backordered_quantity = j.backordered,
                 discount_amount = LEAST(i.discount_amount, j.unit_price * j.quantity),
                 updated_at = pg_catalog.now()
             FROM judged AS j
             WHERE i.id = j.id
-                AND (i.unit_price, i.mrp, i.previous_unit_price, i.status, i.available_quantity)
-                IS DISTINCT FROM (j.unit_price, j.mrp, j.previous_unit_price, j.status, j.available)
+                AND (i.unit_price, i.mrp, i.previous_unit_price, i.status, i.available_quantity, i.backordered_quantity)
+                IS DISTINCT FROM (j.unit_price, j.mrp, j.previous_unit_price, j.status, j.available, j.backordered)
         )
         SELECT pg_catalog.count(*)
         INTO v_price_changes

@@ -1,7 +1,7 @@
 -- refund_order_lines: write a refund's lines, count them on the order's lines, and set the refund's amount.
--- Locks:  refund; its order is held by the caller.
+-- Locks:  refund, then stock policies of units that wait for stock; its order is held by the caller.
 -- Raises: KI051 refund_exceeds_captured, KI052 refund_line_invalid.
--- Emits:  nothing.
+-- Emits:  what free_backorders emits.
 -- Called by: initiate_refund; the refund comes with the amount that is left to give back.
 CREATE OR REPLACE PROCEDURE store.refund_order_lines(
     IN    p_refund_id        uuid,
@@ -155,17 +155,14 @@ BEGIN
         WHERE i.refund_id = p_refund_id
             AND l.id = i.order_item_id;
 
-        SELECT pg_catalog.jsonb_build_object(
-            'restock', COALESCE(
-                pg_catalog.jsonb_agg(
-                    pg_catalog.jsonb_build_object('order_item_id', i.order_item_id, 'quantity', i.quantity)
-                ) FILTER (WHERE i.restock),
-                '[]'
-            )
-        )
-        INTO o_result
-        FROM store.refund_items AS i
-        WHERE i.refund_id = p_refund_id;
+        -- Only what was taken from a shelf goes back to it; what the shopper still waited for is let go.
+        CALL store.free_backorders(
+            p_order_id => v_refund.order_id,
+            p_refund_id => p_refund_id,
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => o_result
+        );
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

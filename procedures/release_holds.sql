@@ -1,7 +1,8 @@
 -- release_holds: give the stock that these orders hold back to sale, in one go.
--- Locks:  inventory by (variant, warehouse, bucket); the orders are held by the caller.
+-- Locks:  stock policies of what was promised beyond the stock, then inventory by (variant, warehouse, bucket); the orders
+--         are held by the caller.
 -- Raises: nothing of its own.
--- Emits:  inventory.released
+-- Emits:  inventory.released, inventory.backorder_freed; what note_stock_levels emits.
 -- Called by: release_inventory, expire_orders
 CREATE OR REPLACE PROCEDURE store.release_holds(
     IN    p_order_ids  uuid[],
@@ -13,13 +14,25 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_units    bigint;
+    v_short    uuid[];
     v_position bigint;
+    v_ignored  jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
+        PERFORM 1
+        FROM store.stock_policies AS p
+        WHERE p.variant_id IN (
+            SELECT b.variant_id
+            FROM store.backorders AS b
+            WHERE b.order_id = ANY(p_order_ids)
+                AND b.status = 'promised'
+        )
+        ORDER BY p.variant_id
+        FOR UPDATE;
         PERFORM 1
         FROM store.inventory AS i
         WHERE (i.variant_id, i.warehouse_id, i.bucket) IN (
@@ -65,6 +78,30 @@ BEGIN
             RETURNING i.variant_id, i.version, f.quantity
         ),
 
+        unpromised AS (
+            UPDATE store.backorders AS b
+            SET status = 'cancelled',
+                cancelled_quantity = b.quantity,
+                closed_at = pg_catalog.now()
+            WHERE b.order_id = ANY(p_order_ids)
+                AND b.status = 'promised'
+            RETURNING b.variant_id, b.quantity
+        ),
+
+        made_room AS (
+            UPDATE store.stock_policies AS p
+            SET backordered = p.backordered - t.units,
+                version = p.version + 1,
+                updated_at = pg_catalog.now()
+            FROM (
+                SELECT u.variant_id, pg_catalog.sum(u.quantity)::integer AS units
+                FROM unpromised AS u
+                GROUP BY u.variant_id
+            ) AS t
+            WHERE p.variant_id = t.variant_id
+            RETURNING p.variant_id, p.version, t.units
+        ),
+
         written AS (
             INSERT INTO store.outbox (
                 topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
@@ -81,13 +118,35 @@ BEGIN
             FROM given_back AS g
             INNER JOIN store.product_variants AS v ON v.id = g.variant_id
             GROUP BY v.product_id, g.variant_id
+            UNION ALL
+            SELECT
+                'catalog',
+                v.product_id,
+                'stock_policy',
+                m.variant_id,
+                m.version,
+                'inventory.backorder_freed',
+                pg_catalog.jsonb_build_object('quantity', m.units),
+                p_context ->> 'traceparent'
+            FROM made_room AS m
+            INNER JOIN store.product_variants AS v ON v.id = m.variant_id
             RETURNING position
         )
 
         SELECT
             (SELECT COALESCE(pg_catalog.sum(g.quantity), 0)::bigint FROM given_back AS g),
-            (SELECT pg_catalog.max(w.position) FROM written AS w)
-        INTO v_units, v_position;
+            (SELECT pg_catalog.max(w.position) FROM written AS w),
+            (
+                SELECT pg_catalog.array_agg(DISTINCT g.variant_id)
+                FROM given_back AS g
+                INNER JOIN store.stock_levels AS n ON n.variant_id = g.variant_id AND n.level <> 'ok'
+            )
+        INTO v_units, v_position, v_short;
+        IF v_short IS NOT NULL THEN
+            CALL store.note_stock_levels(
+                p_variant_ids => v_short, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
+            );
+        END IF;
 
         o_result := pg_catalog.jsonb_build_object('released', v_units, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN

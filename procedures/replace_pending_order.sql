@@ -1,5 +1,5 @@
 -- replace_pending_order: end a shopper's unpaid order, if there is one: its stock, coupons and attempts are let go.
--- Locks:  order, then coupon, inventory, payment; the user is held by the caller.
+-- Locks:  order, then coupon, stock policy, inventory, payment; the user is held by the caller.
 -- Raises: nothing of its own.
 -- Emits:  order.cancelled or order.expired, inventory.released
 -- Called by: prepare_checkout before another checkout; confirm_paid_order when an expired order is paid after all.
@@ -49,6 +49,21 @@ BEGIN
                         AND b.status = 'open'
                 )
             ORDER BY c.id
+            FOR UPDATE;
+            PERFORM 1
+            FROM store.stock_policies AS p
+            WHERE p.variant_id IN (
+                SELECT l.variant_id
+                FROM store.order_items AS l
+                WHERE l.order_id = v_order_id
+                UNION
+                SELECT l.variant_id
+                FROM store.carts AS b
+                INNER JOIN store.cart_items AS l ON l.cart_id = b.id
+                WHERE b.user_id = p_user_id
+                    AND b.status = 'open'
+            )
+            ORDER BY p.variant_id
             FOR UPDATE;
             PERFORM 1
             FROM store.inventory AS i

@@ -2,7 +2,7 @@
 --         stay counted once.
 -- Locks:  order, then inventory by (variant, warehouse, bucket).
 -- Raises: KI030 order_not_found.
--- Emits:  inventory.increased
+-- Emits:  inventory.increased; what note_stock_levels emits.
 -- Called by: initiate_refund (the lines that staff chose to restock), close_order (all that is left)
 CREATE OR REPLACE PROCEDURE store.restore_inventory(
     IN    p_order_id   uuid,
@@ -17,7 +17,9 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_units    bigint;
+    v_short    uuid[];
     v_position bigint;
+    v_ignored  jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -162,8 +164,18 @@ BEGIN
 
         SELECT
             (SELECT COALESCE(pg_catalog.sum(s.units), 0)::bigint FROM shelved AS s),
-            (SELECT pg_catalog.max(w.position) FROM written AS w)
-        INTO v_units, v_position;
+            (SELECT pg_catalog.max(w.position) FROM written AS w),
+            (
+                SELECT pg_catalog.array_agg(DISTINCT s.variant_id)
+                FROM shelved AS s
+                INNER JOIN store.stock_levels AS n ON n.variant_id = s.variant_id AND n.level <> 'ok'
+            )
+        INTO v_units, v_position, v_short;
+        IF v_short IS NOT NULL THEN
+            CALL store.note_stock_levels(
+                p_variant_ids => v_short, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
+            );
+        END IF;
         o_result := pg_catalog.jsonb_build_object('restored', v_units, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN

@@ -87,6 +87,26 @@ BEGIN
                         ),
                         0
                     )
+                    + COALESCE(
+                        (
+                            SELECT p.backorder_limit - p.backordered
+                            FROM store.stock_policies AS p
+                            WHERE p.variant_id = v_line.variant_id
+                                AND p.policy <> 'deny'
+                        ),
+                        0
+                    )
+                    + COALESCE(
+                        (
+                            SELECT pg_catalog.sum(b.quantity)
+                            FROM store.carts AS c
+                            INNER JOIN store.orders AS o ON o.user_id = c.user_id AND o.status = 'pending_payment'
+                            INNER JOIN store.backorders AS b ON b.order_id = o.id AND b.status = 'promised'
+                            WHERE c.id = p_cart_id
+                                AND b.variant_id = v_line.variant_id
+                        ),
+                        0
+                    )
                 INTO v_available
                 FROM store.inventory AS n
                 INNER JOIN store.warehouses AS w ON w.id = n.warehouse_id AND w.is_active
@@ -122,6 +142,7 @@ BEGIN
                 UPDATE store.cart_items AS i
                 SET quantity = v_wanted,
                     discount_amount = LEAST(i.discount_amount, i.unit_price * v_wanted),
+                    backordered_quantity = LEAST(i.backordered_quantity, v_wanted),
                     updated_at = pg_catalog.now()
                 WHERE i.id = v_line.id;
             END IF;

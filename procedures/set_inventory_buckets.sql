@@ -1,7 +1,7 @@
 -- set_inventory_buckets: spread a SKU's free stock over another number of rows while it is on sale; holds stay put.
 -- Locks:  variant, then inventory by (variant, warehouse, bucket).
 -- Raises: KI067 forbidden, KI013 sku_not_found, KI073 invalid_value.
--- Emits:  nothing: what is on hand and what is free stay the same.
+-- Emits:  nothing: what is on hand and what is free stay the same, and so do the rows' versions.
 -- Called by: PUT /v1/admin/inventory/{sku}/buckets
 CREATE OR REPLACE PROCEDURE store.set_inventory_buckets(
     IN    p_staff_id      uuid,
@@ -110,7 +110,6 @@ BEGIN
         moved AS (
             UPDATE store.inventory AS i
             SET on_hand = i.on_hand + s.quantity,
-                version = i.version + 1,
                 updated_at = pg_catalog.now()
             FROM shares AS s
             WHERE i.variant_id = v_variant_id

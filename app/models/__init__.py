@@ -11,6 +11,7 @@ from app.models import (
     payments,
     settlements,
     staff,
+    stock,
     webhooks,
 )
 from app.models.base import Base
@@ -27,5 +28,6 @@ __all__ = [
     "payments",
     "settlements",
     "staff",
+    "stock",
     "webhooks",
 ]

@@ -83,9 +83,11 @@ class CartItem(Base):
     available_quantity: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    backordered_quantity: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
     __table_args__ = (
         UniqueConstraint("cart_id", "variant_id"),
+        CheckConstraint("backordered_quantity BETWEEN 0 AND quantity", name="backordered_within_quantity"),
         one_of("status", ("ok", "price_changed", "insufficient_stock", "unavailable")),
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("unit_price > 0 AND mrp >= unit_price", name="prices_in_range"),

@@ -30,6 +30,7 @@ MOVEMENT_KINDS = (
     "rebucket_out",
     "rebucket_in",
 )
+DAMAGE_REASONS = ("broken", "expired", "spoiled", "water", "transit", "theft", "missing", "returned_unfit", "other")
 
 
 class Warehouse(Base):
@@ -135,9 +136,12 @@ class StockMovement(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     reference: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
+    reason_code: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         one_of("kind", MOVEMENT_KINDS),
+        one_of("reason_code", DAMAGE_REASONS),
+        CheckConstraint("(kind = 'damage') = (reason_code IS NOT NULL)", name="damage_has_reason"),
         CheckConstraint("quantity <> 0", name="quantity_not_zero"),
         CheckConstraint(
             "CASE WHEN kind IN ('receipt', 'restock', 'transfer_in', 'rebucket_in') THEN quantity > 0"

@@ -49,6 +49,7 @@ class StoreSettings(Base):
     invitation_seconds: Mapped[int] = mapped_column(Integer, server_default=text("604800"))
     version: Mapped[Version]
     updated_at: Mapped[CreatedAt]
+    low_stock_threshold: Mapped[int] = mapped_column(Integer, server_default=text("5"))
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
@@ -58,7 +59,13 @@ class StoreSettings(Base):
             name="limits_positive",
         ),
         CheckConstraint("least(refund_approval_seconds, invitation_seconds) > 0", name="requests_last"),
-        *not_negative("cod_max_total", "otp_resend_seconds", "return_window_seconds", "refund_approval_above"),
+        *not_negative(
+            "cod_max_total",
+            "otp_resend_seconds",
+            "return_window_seconds",
+            "refund_approval_above",
+            "low_stock_threshold",
+        ),
     )
 
 

@@ -106,6 +106,7 @@ def test_opening_stock_of_a_shelf_that_was_sold_empty_is_not_received_again(
         p_sku="A",
         p_warehouse_code="BLR",
         p_kind="damage",
+        p_reason_code="broken",
         p_quantity_delta=-5,
         p_reason="flood",
     )

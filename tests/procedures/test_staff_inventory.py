@@ -118,14 +118,14 @@ def test_what_a_receipt_refuses(owner: Connection, command: Connection, staff: A
     [
         ({"p_quantity_delta": 3}, "adjustment", 13),
         ({"p_quantity_delta": -3}, "adjustment", 7),
-        ({"p_quantity_delta": -10}, "damage", 0),
+        ({"p_quantity_delta": -10, "p_reason_code": "water"}, "damage", 0),
         ({"p_counted_quantity": 12}, "count", 12),
         ({"p_counted_quantity": 4, "p_expected_quantity": 10}, "count", 4),
         ({"p_counted_quantity": 10}, "count", 10),
     ],
 )
 def test_adjustments_move_what_they_say(
-    owner: Connection, command: Connection, staff: Any, change: dict[str, int], kind: str, after: int
+    owner: Connection, command: Connection, staff: Any, change: dict[str, Any], kind: str, after: int
 ) -> None:
     variant = make_product(owner, stock=10, buckets=3)
     result = adjust(command, staff, variant, p_kind=kind, p_reason="stocktaking", **change)
@@ -141,10 +141,10 @@ def test_what_is_promised_stays(owner: Connection, command: Connection, staff: A
     variant = make_product(owner, stock=10, buckets=3)
     hold(owner, variant, 3)
     hold(owner, variant, 3)
-    adjust(command, staff, variant, p_kind="damage", p_quantity_delta=-4)
+    adjust(command, staff, variant, p_kind="damage", p_reason_code="broken", p_quantity_delta=-4)
     assert sum(on_hand for on_hand, _ in shelf(owner, variant)) == 6
     with refused("KI003") as refusal:
-        adjust(command, staff, variant, p_kind="damage", p_quantity_delta=-1)
+        adjust(command, staff, variant, p_kind="damage", p_reason_code="broken", p_quantity_delta=-1)
     assert refusal.detail == {"on_hand": 6, "reserved": 6}
     with refused("KI003"):
         adjust(command, staff, variant, p_kind="count", p_counted_quantity=5)
@@ -164,7 +164,10 @@ def test_what_an_adjustment_refuses(owner: Connection, command: Connection, staf
         {"p_kind": "adjustment"},
         {"p_kind": "adjustment", "p_quantity_delta": 0},
         {"p_kind": "adjustment", "p_quantity_delta": 1, "p_counted_quantity": 1},
-        {"p_kind": "damage", "p_quantity_delta": 1},
+        {"p_kind": "damage", "p_quantity_delta": 1, "p_reason_code": "broken"},
+        {"p_kind": "damage", "p_quantity_delta": -1},
+        {"p_kind": "damage", "p_quantity_delta": -1, "p_reason_code": "bad luck"},
+        {"p_kind": "adjustment", "p_quantity_delta": -1, "p_reason_code": "broken"},
     ):
         with refused("KI073"):
             adjust(command, staff, variant, **wrong)
@@ -180,8 +183,8 @@ def test_what_an_adjustment_refuses(owner: Connection, command: Connection, staf
 
 def test_an_adjustment_counts_once(owner: Connection, command: Connection, staff: Any) -> None:
     variant, key = make_product(owner, stock=10), idempotent("broken")
-    first = adjust(command, staff, variant, p_kind="damage", p_quantity_delta=-2, **key)
-    again = adjust(command, staff, variant, p_kind="damage", p_quantity_delta=-2, **key)
+    first = adjust(command, staff, variant, p_kind="damage", p_reason_code="broken", p_quantity_delta=-2, **key)
+    again = adjust(command, staff, variant, p_kind="damage", p_reason_code="broken", p_quantity_delta=-2, **key)
     assert again == first | {"replayed": True}
     assert shelf(owner, variant) == [(8, 0)]
 

@@ -115,6 +115,7 @@ class StockMachine(RuleBasedStateMachine):
             p_warehouse_code=code,
             p_quantity_delta=-units,
             p_kind="damage",
+            p_reason_code="broken",
             **idempotent(),
         )
         if reserved is None:

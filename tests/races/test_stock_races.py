@@ -171,6 +171,7 @@ def test_stock_keeping_under_load_never_deadlocks(database: Database, owner: Con
             p_warehouse_code="BLR",
             p_quantity_delta=-1,
             p_kind="damage",
+            p_reason_code="broken",
             **idempotent(),
         )
 

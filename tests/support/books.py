@@ -30,6 +30,41 @@ BOOKS = {
             GROUP BY 1
         ) AS m USING (order_id) WHERE r.units IS DISTINCT FROM m.units
     """,
+    "what is sold beyond the stock of a SKU is what its lines wait for, within its limit": """
+        SELECT p.variant_id, p.backordered, p.backorder_limit, coalesce(sum(b.units), 0)
+        FROM store.stock_policies AS p LEFT JOIN (
+            SELECT variant_id, quantity - allocated_quantity - cancelled_quantity AS units FROM store.backorders
+            WHERE status IN ('promised', 'waiting')
+        ) AS b USING (variant_id) GROUP BY 1
+        HAVING p.backordered <> coalesce(sum(b.units), 0) OR p.backordered > p.backorder_limit
+    """,
+    "a line is on a shelf for its order, taken from it, or waited for: each unit once": """
+        SELECT l.id, o.status, l.quantity, r.units, b.units, b.gone FROM store.order_items AS l
+        JOIN store.orders AS o ON o.id = l.order_id
+        LEFT JOIN (
+            SELECT order_item_id, sum(quantity) AS units FROM store.inventory_reservations WHERE status <> 'released'
+            GROUP BY 1
+        ) AS r ON r.order_item_id = l.id
+        LEFT JOIN (
+            SELECT order_item_id, sum(quantity - allocated_quantity - cancelled_quantity) AS units,
+                sum(cancelled_quantity) FILTER (WHERE confirmed_at IS NOT NULL) AS gone
+            FROM store.backorders GROUP BY 1
+        ) AS b ON b.order_item_id = l.id
+        WHERE (o.status NOT IN ('cancelled', 'expired', 'pending_payment')
+                OR EXISTS (SELECT 1 FROM store.backorders AS x WHERE x.order_item_id = l.id AND x.closed_at IS NULL))
+            AND coalesce(r.units, 0) + coalesce(b.units, 0) + coalesce(b.gone, 0) <> l.quantity
+    """,
+    "what transfers took is what they brought, have on the way, brought back, or lost": """
+        SELECT coalesce(-sum(m.quantity), 0), (
+            SELECT coalesce(sum(l.quantity) FILTER (WHERE t.status = 'in_transit'), 0) + coalesce(sum(l.lost_quantity), 0)
+            FROM store.stock_transfer_lines AS l JOIN store.stock_transfers AS t ON t.id = l.transfer_id
+        ) AS expected
+        FROM store.stock_movements AS m WHERE m.kind IN ('transfer_out', 'transfer_in')
+        HAVING coalesce(-sum(m.quantity), 0) <> (
+            SELECT coalesce(sum(l.quantity) FILTER (WHERE t.status = 'in_transit'), 0) + coalesce(sum(l.lost_quantity), 0)
+            FROM store.stock_transfer_lines AS l JOIN store.stock_transfers AS t ON t.id = l.transfer_id
+        )
+    """,
     "a limited coupon's used_count is the number of its live uses": """
         SELECT c.id, c.used_count FROM store.coupons AS c
         LEFT JOIN store.coupon_usage AS u ON u.coupon_id = c.id AND u.status <> 'released'
