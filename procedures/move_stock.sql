@@ -2,8 +2,8 @@
 -- Locks:  variant (shared), then for units that come in its stock policy, then inventory by (variant, warehouse, bucket).
 -- Raises: KI013 sku_not_found, KI006 warehouse_not_found, KI002 stock_row_not_found, KI003 stock_below_reserved.
 -- Emits:  what spread_stock, allocate_backorders and note_stock_levels emit.
--- Called by: increase_inventory, adjust_inventory, receive_inventory, receive_opening_stock, dispatch_transfer,
---         receive_transfer, cancel_transfer, post_stock_count
+-- Called by: increase_inventory, adjust_inventory, receive_inventory, receive_opening_stock, step_transfer,
+--         step_stock_count
 CREATE OR REPLACE PROCEDURE store.move_stock(
     IN    p_actor_id        uuid,
     IN    p_sku             text,
@@ -59,7 +59,7 @@ BEGIN
                 DETAIL = pg_catalog.jsonb_build_object('warehouse', p_warehouse_code)::text;
         END IF;
 
-        IF p_kind NOT IN ('receipt', 'transfer_in') AND NOT EXISTS (
+        IF p_kind NOT IN ('receipt', 'transfer_in', 'count') AND NOT EXISTS (
             SELECT 1
             FROM store.inventory AS i
             WHERE i.variant_id = v_variant.id
@@ -101,7 +101,7 @@ BEGIN
                 ERRCODE = 'KI003',
                 MESSAGE = 'Units that are promised to orders can''t be taken off the shelf.',
                 DETAIL = pg_catalog.jsonb_build_object(
-                    'on_hand', v_after.on_hand - p_quantity, 'reserved', v_after.reserved
+                    'sku', p_sku, 'on_hand', v_after.on_hand - p_quantity, 'reserved', v_after.reserved
                 )::text;
         END IF;
 

@@ -1,5 +1,5 @@
 -- promise_backorders: hold what there is of an order's lines, and promise the rest beyond the stock, within each SKU's
---         limit: all lines or none.
+--         limit; all lines or none.
 -- Locks:  stock policies of the order's SKUs (by variant), then inventory by (variant, warehouse, bucket); the order is
 --         held by the caller.
 -- Raises: KI001 out_of_stock.

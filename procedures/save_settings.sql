@@ -67,6 +67,7 @@ BEGIN
                 refund_approval_above = v_new.refund_approval_above,
                 refund_approval_seconds = v_new.refund_approval_seconds,
                 invitation_seconds = v_new.invitation_seconds,
+                low_stock_threshold = v_new.low_stock_threshold,
                 version = s.version + 1,
                 updated_at = pg_catalog.now()
             RETURNING s.* INTO v_new;

@@ -7,6 +7,7 @@ import pytest
 from app.audit.books import Finding, audit, load_checks
 from tests.support.builders import (
     Connection,
+    Variant,
     call,
     checkout,
     expire_hold,
@@ -16,6 +17,7 @@ from tests.support.builders import (
     make_product,
     make_staff,
     make_user,
+    make_warehouse,
     one,
 )
 from tests.support.cli import environment_for, kirana
@@ -41,6 +43,11 @@ CORRUPTIONS = {
     "outbox_orders": "DELETE FROM store.outbox WHERE position = (SELECT max(position) FROM store.outbox"
     " WHERE aggregate_type = 'order')",
     "outbox_catalog": "UPDATE store.inventory SET version = version + 1",
+    "stock_backordered": "UPDATE store.stock_policies SET backordered = backordered - 1",
+    "stock_transfers": "UPDATE store.stock_transfer_lines SET lost_quantity = lost_quantity - 1,"
+    " received_quantity = received_quantity + 1 WHERE lost_quantity > 0",
+    "stock_counts": "UPDATE store.stock_count_lines SET difference = difference + 1,"
+    " counted_quantity = counted_quantity + 1 WHERE difference <> 0",
 }
 
 
@@ -74,7 +81,7 @@ def pay(owner: Connection, order: dict[str, Any]) -> None:
 def trade(owner: Connection) -> None:
     """A day of a store: paid, refunded in part, cancelled, expired, unpaid, delivered for cash; with a coupon."""
     staff = make_staff(owner)
-    shirt, towel = make_product(owner, price=49_900), make_product(owner, price=12_345)
+    shirt, towel, preordered = (make_product(owner, price=price) for price in (49_900, 12_345, 99_900))
     for variant in (shirt, towel):
         receipt = {"p_sku": variant.sku, "p_warehouse_code": warehouse(owner), "p_quantity": 50}
         call(
@@ -133,6 +140,33 @@ def trade(owner: Connection) -> None:
             p_order_id=delivered["id"],
             p_to_status=status,
         )
+    keep_stock(owner, staff, shirt, towel, preordered)
+
+
+def keep_stock(owner: Connection, staff: Any, shirt: Variant, towel: Variant, preordered: Variant) -> None:
+    """Sold beyond the stock and served in part, moved to another warehouse with a loss, counted."""
+    policy = {"p_sku": preordered.sku, "p_policy": "backorder", "p_backorder_limit": 9}
+    call(owner, "set_stock_policy", p_staff_id=staff, **policy)
+    make_order(owner, (preordered, 3), method="cod")
+    make_order(owner, (preordered, 1), (towel, 1))
+    receipt = {"p_sku": preordered.sku, "p_warehouse_code": warehouse(owner), "p_quantity": 2}
+    call(owner, "increase_inventory", p_staff_id=staff, **idempotent(), **receipt)
+    make_warehouse(owner, "DEL")
+    route = {"p_from_warehouse": "BLR", "p_to_warehouse": "DEL"}
+    lines = [{"sku": shirt.sku, "quantity": 5}, {"sku": towel.sku, "quantity": 2}]
+    sent = call(owner, "save_transfer", p_staff_id=staff, **idempotent(), p_transfer_id=None, **route, p_lines=lines)[
+        "id"
+    ]
+    step = {"p_staff_id": staff, "p_transfer_id": sent}
+    call(owner, "step_transfer", **step, **idempotent(), p_step="dispatch")
+    arrived = {"p_lines": [{"sku": shirt.sku, "quantity": 3}], "p_reason": "torn"}
+    call(owner, "step_transfer", **step, **idempotent(), p_step="receive", **arrived)
+    count = call(owner, "open_stock_count", p_staff_id=staff, **idempotent(), p_warehouse_code="DEL")["id"]
+    counted = {"p_staff_id": staff, "p_count_id": count}
+    lines = [{"sku": shirt.sku, "counted_quantity": 2}, {"sku": towel.sku, "counted_quantity": 2}]
+    call(owner, "record_stock_count", **counted, **idempotent(), p_lines=lines)
+    for name in ("review", "post"):
+        call(owner, "step_stock_count", **counted, **idempotent(), p_step=name)
 
 
 def give_by_two(owner: Connection, order: dict[str, Any], staff: object) -> None:

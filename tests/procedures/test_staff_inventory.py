@@ -145,7 +145,7 @@ def test_what_is_promised_stays(owner: Connection, command: Connection, staff: A
     assert sum(on_hand for on_hand, _ in shelf(owner, variant)) == 6
     with refused("KI003") as refusal:
         adjust(command, staff, variant, p_kind="damage", p_reason_code="broken", p_quantity_delta=-1)
-    assert refusal.detail == {"on_hand": 6, "reserved": 6}
+    assert refusal.detail == {"sku": variant.sku, "on_hand": 6, "reserved": 6}
     with refused("KI003"):
         adjust(command, staff, variant, p_kind="count", p_counted_quantity=5)
     assert_books_balance(owner)

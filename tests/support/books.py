@@ -55,15 +55,14 @@ BOOKS = {
             AND coalesce(r.units, 0) + coalesce(b.units, 0) + coalesce(b.gone, 0) <> l.quantity
     """,
     "what transfers took is what they brought, have on the way, brought back, or lost": """
-        SELECT coalesce(-sum(m.quantity), 0), (
-            SELECT coalesce(sum(l.quantity) FILTER (WHERE t.status = 'in_transit'), 0) + coalesce(sum(l.lost_quantity), 0)
+        SELECT m.units, t.units FROM (
+            SELECT coalesce(-sum(quantity), 0) AS units FROM store.stock_movements
+            WHERE kind IN ('transfer_out', 'transfer_in')
+        ) AS m CROSS JOIN (
+            SELECT coalesce(sum(CASE t.status WHEN 'in_transit' THEN l.quantity ELSE l.lost_quantity END), 0) AS units
             FROM store.stock_transfer_lines AS l JOIN store.stock_transfers AS t ON t.id = l.transfer_id
-        ) AS expected
-        FROM store.stock_movements AS m WHERE m.kind IN ('transfer_out', 'transfer_in')
-        HAVING coalesce(-sum(m.quantity), 0) <> (
-            SELECT coalesce(sum(l.quantity) FILTER (WHERE t.status = 'in_transit'), 0) + coalesce(sum(l.lost_quantity), 0)
-            FROM store.stock_transfer_lines AS l JOIN store.stock_transfers AS t ON t.id = l.transfer_id
-        )
+            WHERE t.dispatched_at IS NOT NULL
+        ) AS t WHERE m.units <> t.units
     """,
     "a limited coupon's used_count is the number of its live uses": """
         SELECT c.id, c.used_count FROM store.coupons AS c
