@@ -97,7 +97,12 @@ class Facets:
             "attributes": _attributes(counts, query),
             "rating": _steps(counts, "r:", query.rating),
             "discount": _steps(counts, "d:", query.discount),
-            "availability": {"in_stock": counts.get("s:in", 0), "out_of_stock": counts.get("s:out", 0)},
+            "availability": {
+                "in_stock": counts.get("s:in", 0),
+                "out_of_stock": counts.get("s:out", 0),
+                "backorder": counts.get("s:backorder", 0),
+                "preorder": counts.get("s:preorder", 0),
+            },
         }
 
     async def _names_for(self, counts: Counts) -> dict[str, str]:

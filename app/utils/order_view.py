@@ -14,7 +14,7 @@ items AS (
                i.id, i.line_no, i.sku, i.product_id, p.slug AS product_slug, i.title, i.quantity,
                i.unit_price, i.mrp, i.gross_amount, i.discount_amount, i.net_amount, i.hsn_code, i.tax_rate_bp,
                i.taxable_amount, i.tax_amount, i.cgst_amount, i.sgst_amount, i.igst_amount, i.refunded_quantity,
-               i.refunded_amount, i.restocked_quantity
+               i.refunded_amount, i.restocked_quantity, COALESCE(w.units, 0) AS backordered_quantity, w.expected_at
            ) AS member) ORDER BY i.line_no) AS documents,
            sum(i.quantity)::bigint AS units,
            count(*) AS lines,
@@ -22,6 +22,10 @@ items AS (
     FROM wanted o
     JOIN store.order_items i ON i.order_id = o.id
     JOIN store.products p ON p.id = i.product_id
+    LEFT JOIN LATERAL (
+        SELECT b.quantity - b.allocated_quantity - b.cancelled_quantity AS units, b.expected_at
+        FROM store.backorders b WHERE b.order_item_id = i.id AND b.status IN ('promised', 'waiting')
+    ) AS w ON true
     GROUP BY i.order_id
 ),
 coupons AS (

@@ -14,6 +14,7 @@ from command_api.routes import (
     payments,
     refunds,
     staff,
+    stock,
     webhooks,
 )
 
@@ -26,6 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments.router,
     refunds.router,
     inventory.router,
+    stock.router,
     catalog.router,
     staff.router,
     customers.router,

@@ -2,14 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.models.inventory import DAMAGE_REASONS
 from command_api.schemas.base import Body, Line
 
 MAX_UNITS = 1_000_000
 Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 WarehouseCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[\x21-\x7e]+$")]
 Units = Annotated[int, Field(ge=0, le=MAX_UNITS)]
+DamageReason = Literal[DAMAGE_REASONS]  # type: ignore[valid-type]
 
 
 class Receipt(Body):
@@ -23,7 +25,33 @@ class Receipt(Body):
 
 
 class Adjustment(Body):
-    """A correction: a difference (`adjustment`), a loss (`damage`, negative), or what was counted (`count`)."""
+    """A correction: a difference (`adjustment`), a loss (`damage`, negative), or what was counted (`count`).
+
+    To set what is on hand, send the kind `count` with `expected_quantity`: compare-and-set, 409 when it changed.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "sku": "MUG-RED",
+                    "warehouse_code": "BLR",
+                    "kind": "count",
+                    "counted_quantity": 41,
+                    "expected_quantity": 42,
+                    "reason": "shelf B4 looked over",
+                },
+                {
+                    "sku": "MUG-RED",
+                    "warehouse_code": "BLR",
+                    "kind": "damage",
+                    "quantity_delta": -2,
+                    "reason_code": "broken",
+                    "reason": "fell off the trolley",
+                },
+            ]
+        }
+    )
 
     sku: Sku
     warehouse_code: WarehouseCode
@@ -33,6 +61,7 @@ class Adjustment(Body):
     expected_quantity: Units | None = Field(
         default=None, description="What was on hand when it was looked at; another quantity is refused."
     )
+    reason_code: DamageReason | None = Field(default=None, description="What damaged it; goes with the kind damage.")
     reason: Line
 
     @model_validator(mode="after")
@@ -41,6 +70,8 @@ class Adjustment(Body):
             raise ValueError("counted_quantity goes with the kind count, and only with it")
         if (self.kind != "count") != (self.quantity_delta is not None):
             raise ValueError("quantity_delta goes with the kinds adjustment and damage, and only with them")
+        if (self.kind == "damage") != (self.reason_code is not None):
+            raise ValueError("reason_code goes with the kind damage, and only with it")
         return self
 
 
@@ -51,7 +82,7 @@ class BucketCount(Body):
 
 
 class Stock(BaseModel):
-    """A SKU's stock in one warehouse after the change."""
+    """A SKU's stock in one warehouse after the change; `allocated` units of it went to orders that waited for them."""
 
     sku: str
     warehouse: str
@@ -59,6 +90,7 @@ class Stock(BaseModel):
     reserved: int
     available: int
     moved: int
+    allocated: int
 
 
 class Buckets(BaseModel):

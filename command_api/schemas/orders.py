@@ -54,6 +54,8 @@ class OrderItem(BaseModel):
     net_amount: int
     tax_amount: int
     refunded_quantity: int
+    backordered_quantity: int = Field(description="Units that still wait for stock.")
+    expected_at: datetime | None = Field(description="When they were expected at the time of the order.")
 
 
 class OrderRefund(BaseModel):

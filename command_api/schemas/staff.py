@@ -65,6 +65,7 @@ class SettingsBody(Body):
     )
     refund_approval_seconds: Annotated[int, Field(ge=HOUR, le=YEAR)]
     invitation_seconds: Annotated[int, Field(ge=HOUR, le=YEAR)]
+    low_stock_threshold: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class StoreSettings(SettingsBody):

@@ -5,7 +5,8 @@ and its recent sales. Rows of products that are not shown stay in the table with
 
 ``tokens`` is what facets count and filters ask for, one token a fact: ``c:`` category slug (each ancestor too),
 ``b:`` brand slug, ``a:`` attribute or option ``name=value``, ``p:`` price band, ``r:`` at least that rating, ``d:`` at
-least that discount, ``s:in`` or ``s:out``.
+least that discount, ``s:in`` or ``s:out``, and of what is sold out but sold ahead of its stock ``s:backorder`` or
+``s:preorder``. ``beyond`` holds the SKUs that are.
 """
 
 from projections.catalog.sql import SELECT
@@ -34,6 +35,7 @@ CATALOG = Projection(
         "words": "text[] NOT NULL",
         "skus": "text[] NOT NULL",
         "stock": "jsonb NOT NULL",
+        "beyond": "jsonb NOT NULL",
         "search": "tsvector NOT NULL",
     },
     select=SELECT,

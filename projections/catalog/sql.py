@@ -9,22 +9,35 @@ WITH wanted AS MATERIALIZED (
     SELECT p.* FROM store.products p WHERE {wanted}
 ),
 stock AS (
-    SELECT v.id AS variant_id,
-           COALESCE(sum(i.on_hand - i.reserved) FILTER (WHERE w.is_active), 0)::bigint AS available
-    FROM wanted p
-    JOIN store.product_variants v ON v.product_id = p.id AND v.is_active
-    LEFT JOIN store.inventory i ON i.variant_id = v.id
-    LEFT JOIN store.warehouses w ON w.id = i.warehouse_id
-    GROUP BY v.id
+    SELECT found.variant_id, found.available,
+           CASE WHEN found.available > 0 THEN 'in_stock'
+               WHEN k.policy <> 'deny' AND k.backorder_limit > k.backordered THEN k.policy
+               ELSE 'out_of_stock' END AS availability,
+           k.available_from
+    FROM (
+        SELECT v.id AS variant_id,
+               COALESCE(sum(i.on_hand - i.reserved) FILTER (WHERE w.is_active), 0)::bigint AS available
+        FROM wanted p
+        JOIN store.product_variants v ON v.product_id = p.id AND v.is_active
+        LEFT JOIN store.inventory i ON i.variant_id = v.id
+        LEFT JOIN store.warehouses w ON w.id = i.warehouse_id
+        GROUP BY v.id
+    ) AS found
+    LEFT JOIN store.stock_policies k ON k.variant_id = found.variant_id
 ),
 variants AS (
     SELECT v.product_id,
            json_agg((SELECT row_to_json(member) FROM (SELECT
                v.sku, v.title, v.option_values, v.price, v.mrp, (v.mrp - v.price) * 100 / v.mrp AS discount_percent,
-               v.currency, s.available, s.available > 0 AS in_stock, v.max_per_order, v.weight_grams,
+               v.currency, s.available, s.available > 0 AS in_stock, s.availability,
+               CASE WHEN s.availability IN ('backorder', 'preorder') THEN s.available_from END AS available_from,
+               v.max_per_order, v.weight_grams,
                (SELECT i.url FROM store.product_images i WHERE i.variant_id = v.id ORDER BY i.position LIMIT 1) AS image
            ) AS member) ORDER BY v.position, v.sku) AS documents,
            jsonb_object_agg(v.sku, s.available) AS stock,
+           jsonb_object_agg(v.sku, jsonb_build_object('availability', s.availability, 'from', s.available_from))
+               FILTER (WHERE s.availability IN ('backorder', 'preorder')) AS beyond,
+           min(s.availability) FILTER (WHERE s.availability IN ('backorder', 'preorder')) AS beyond_kind,
            array_agg(lower(v.sku) ORDER BY lower(v.sku)) AS skus,
            sum(s.available)::bigint AS available,
            max(v.price) AS max_price,
@@ -83,7 +96,10 @@ facts AS (
            b.slug AS brand_slug, b.name AS brand_name, leaf.slug AS category_slug, leaf.name AS category_name,
            COALESCE(path.breadcrumbs, '[]'::json) AS breadcrumbs, COALESCE(path.slugs, '{}') AS category_path,
            path.names AS category_names, COALESCE(i.documents, '[]'::json) AS images, i.first_url, i.first_alt,
-           v.documents AS variants, COALESCE(v.stock, '{}') AS stock, COALESCE(v.skus, '{}') AS skus,
+           v.documents AS variants, COALESCE(v.stock, '{}') AS stock,
+           COALESCE(v.beyond, '{}') AS beyond,
+           CASE WHEN v.available > 0 THEN 'in_stock' ELSE COALESCE(v.beyond_kind, 'out_of_stock') END AS availability,
+           COALESCE(v.skus, '{}') AS skus,
            COALESCE(v.available, 0) AS available, v.available > 0 AS in_stock, v.price, v.max_price, v.mrp, v.currency,
            v.sku, v.variant_count, COALESCE(v.discount, 0) AS discount,
            CASE WHEN p.rating_count > 0 THEN (p.rating_sum * 100 + p.rating_count / 2) / p.rating_count ELSE 0 END
@@ -104,7 +120,7 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
        lower(public.unaccent(f.brand_name)) AS brand_key,
        CASE WHEN f.live THEN convert_to((SELECT row_to_json(card) FROM (SELECT
            f.id, f.slug, f.title, f.sku, f.brand_name AS brand, f.first_url AS image, f.first_alt AS image_alt,
-           f.price, f.max_price, f.mrp, f.discount AS discount_percent, f.currency, f.in_stock,
+           f.price, f.max_price, f.mrp, f.discount AS discount_percent, f.currency, f.in_stock, f.availability,
            (f.rating / 100.0)::numeric(3, 2) AS rating, f.rating_count, f.variant_count
        ) AS card)::text, 'UTF8') END AS card,
        detail.bytes AS detail,
@@ -120,6 +136,7 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
            UNION ALL SELECT 'd:' || step FROM unnest(ARRAY[10, 20, 30, 40, 50, 60, 70]) AS step
                WHERE f.discount >= step
            UNION ALL SELECT CASE WHEN f.in_stock THEN 's:in' ELSE 's:out' END
+           UNION ALL SELECT 's:' || f.availability WHERE f.availability IN ('backorder', 'preorder')
            ORDER BY 1
        ) AS tokens,
        ARRAY(
@@ -129,7 +146,7 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
            WHERE length(word) BETWEEN 3 AND 40 AND word !~ '[0-9]'
            ORDER BY word
        ) AS words,
-       f.skus, f.stock,
+       f.skus, f.stock, f.beyond,
        setweight(to_tsvector('read.kirana', concat_ws(' ', f.title, f.brand_name)), 'A')
        || setweight(to_tsvector('read.kirana', concat_ws(' ', f.category_names, f.product_type,
            array_to_string(f.tags, ' '))), 'B')
@@ -147,7 +164,7 @@ CROSS JOIN LATERAL (
             THEN (SELECT row_to_json(c) FROM (SELECT f.category_slug AS slug, f.category_name AS name) AS c) END
             AS category,
         f.breadcrumbs, f.product_type, f.tags, f.attributes, f.options, f.images, f.variants, f.price, f.max_price,
-        f.mrp, f.discount AS discount_percent, f.currency, f.in_stock, f.available,
+        f.mrp, f.discount AS discount_percent, f.currency, f.in_stock, f.availability, f.available,
         (f.rating / 100.0)::numeric(3, 2) AS rating, f.rating_count, f.seo_title, f.seo_description, f.published_at,
         f.version
     ) AS page)::text, 'UTF8') END AS bytes

@@ -79,11 +79,21 @@ async def availability(state: QueryState, skus: list[str], wanted: Consistency) 
     """Stock per SKU, in the order asked for; a SKU that is not on sale has none and says so."""
     fresh = await state.freshness.reached(wanted, CATALOG)
     units = await catalog.stock(state.pool, skus)
-    listed = [
-        {"sku": sku, "on_sale": sku in units, "available": units.get(sku, 0), "in_stock": units.get(sku, 0) > 0}
-        for sku in dict.fromkeys(skus)
-    ]
+    listed = [_stock_of(sku, units.get(sku)) for sku in dict.fromkeys(skus)]
     return Answer(orjson.dumps({"items": listed}), None, stale=not fresh)
+
+
+def _stock_of(sku: str, units: catalog.Units | None) -> dict[str, Any]:
+    available, beyond = units or (0, None)
+    sold_out = beyond or {"availability": "out_of_stock", "from": None}
+    return {
+        "sku": sku,
+        "on_sale": units is not None,
+        "available": available,
+        "in_stock": available > 0,
+        "availability": "in_stock" if available > 0 else sold_out["availability"],
+        "available_from": None if available > 0 else sold_out["from"],
+    }
 
 
 def _after(state: QueryState, query: ListQuery, members: int) -> list[Any] | None:

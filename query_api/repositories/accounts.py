@@ -22,10 +22,14 @@ SELECT convert_to((SELECT row_to_json(document) FROM (SELECT
         (SELECT picture.url FROM store.product_images picture WHERE picture.product_id = p.id
             ORDER BY (picture.variant_id = v.id) IS TRUE DESC, picture.position LIMIT 1) AS image,
         i.quantity, i.unit_price, i.previous_unit_price, i.mrp, i.unit_price * i.quantity AS line_total,
-        i.discount_amount, i.status, i.available_quantity) AS line) ORDER BY i.id)
+        i.discount_amount, i.status, i.available_quantity, i.backordered_quantity,
+        CASE WHEN i.status IN ('insufficient_stock', 'unavailable') THEN 'out_of_stock'
+            WHEN i.backordered_quantity > 0 THEN sp.policy ELSE 'in_stock' END AS availability,
+        CASE WHEN i.backordered_quantity > 0 THEN sp.available_from END AS available_from) AS line) ORDER BY i.id)
         FROM store.cart_items i
         JOIN store.product_variants v ON v.id = i.variant_id
         JOIN store.products p ON p.id = v.product_id
+        LEFT JOIN store.stock_policies sp ON sp.variant_id = v.id
         WHERE i.cart_id = c.id), '[]'::json) AS items,
     COALESCE((SELECT json_agg((SELECT row_to_json(used) FROM (SELECT
         k.code, cc.status, cc.reason, cc.discount_amount, cc.free_shipping) AS used) ORDER BY cc.position)

@@ -109,8 +109,8 @@ STOCK_COLUMNS = """
         w.code AS warehouse, w.is_active, i.bucket, i.on_hand, i.reserved, i.version, i.updated_at) AS place)
         ORDER BY w.priority, w.code, i.bucket) FILTER (WHERE i.variant_id IS NOT NULL), '[]'::json) AS rows,
     COALESCE((SELECT json_agg((SELECT row_to_json(moved) FROM (SELECT
-        m.id, mw.code AS warehouse, m.bucket, m.kind, m.quantity, m.order_id, m.refund_id, m.actor_id, m.reason,
-        m.reference, m.created_at) AS moved) ORDER BY m.id DESC)
+        m.id, mw.code AS warehouse, m.bucket, m.kind, m.quantity, m.order_id, m.refund_id, m.actor_id, m.reason_code,
+        m.reason, m.reference, m.created_at) AS moved) ORDER BY m.id DESC)
         FROM (SELECT * FROM store.stock_movements latest WHERE latest.variant_id = v.id
             ORDER BY latest.id DESC LIMIT 50) AS m
         JOIN store.warehouses mw ON mw.id = m.warehouse_id), '[]'::json) AS movements

@@ -8,8 +8,8 @@ from app.core.database import QueryPool
 from query_api.listing import SHOWN, Dimension, Sort, TextMatch
 
 STOCK = f"""
-SELECT unit.key, unit.value::bigint
-FROM (SELECT stock FROM read.catalog WHERE {SHOWN} AND skus && %(keys)s::text[]) AS shown
+SELECT unit.key, unit.value::bigint, shown.beyond -> unit.key
+FROM (SELECT stock, beyond FROM read.catalog WHERE {SHOWN} AND skus && %(keys)s::text[]) AS shown
 CROSS JOIN LATERAL jsonb_each_text(shown.stock) AS unit
 WHERE unit.key = ANY(%(skus)s)
 """
@@ -143,11 +143,18 @@ async def category_exists(pool: QueryPool, slugs: tuple[str, ...]) -> bool:
     return bool(row and row[0] == len(set(slugs)))
 
 
-async def stock(pool: QueryPool, skus: list[str]) -> dict[str, int]:
-    """Units that can be sold now, by SKU, of products that are shown; what is not on sale is not in it."""
+class Units(NamedTuple):
+    """Units of a SKU that can be sold now; ``beyond`` (availability, from) when it is sold out but sold ahead."""
+
+    available: int
+    beyond: dict[str, Any] | None
+
+
+async def stock(pool: QueryPool, skus: list[str]) -> dict[str, Units]:
+    """Stock by SKU, of products that are shown; what is not on sale is not in it."""
     async with pool.connection() as connection:
         cursor = await connection.execute(STOCK, {"keys": [sku.lower() for sku in skus], "skus": skus})
-        return dict(await cursor.fetchall())
+        return {sku: Units(available, beyond) for sku, available, beyond in await cursor.fetchall()}
 
 
 async def cards_by_id(pool: QueryPool, product_ids: list[UUID]) -> dict[UUID, bytes]:

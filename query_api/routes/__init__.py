@@ -6,6 +6,7 @@ from query_api.routes import (
     accounts,
     admin,
     admin_staff,
+    admin_stock,
     admin_webhooks,
     navigation,
     privacy,
@@ -18,6 +19,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     products.router,
     accounts.router,
     admin.router,
+    admin_stock.router,
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
     things.router,
     privacy.router,

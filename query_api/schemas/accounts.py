@@ -1,10 +1,10 @@
 """What a shopper's own GETs answer: cart, orders, profile, addresses, wishlist, coupons. Amounts in paise."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from query_api.schemas.catalog import ProductCard
 
@@ -26,6 +26,9 @@ class CartLine(BaseModel):
     discount_amount: int
     status: str
     available_quantity: int | None
+    backordered_quantity: int = Field(description="Units of the line that are not there yet and will come later.")
+    availability: Literal["in_stock", "backorder", "preorder", "out_of_stock"]
+    available_from: datetime | None = Field(description="When what comes later is expected.")
 
 
 class CartCouponLine(BaseModel):
@@ -106,6 +109,8 @@ class OrderLine(BaseModel):
     refunded_quantity: int
     refunded_amount: int
     restocked_quantity: int
+    backordered_quantity: int = Field(description="Units that still wait for stock.")
+    expected_at: datetime | None = Field(description="When they were expected at the time of the order.")
 
 
 class OrderCoupon(BaseModel):

@@ -98,6 +98,7 @@ class StockMoved(BaseModel):
     order_id: UUID | None
     refund_id: UUID | None
     actor_id: UUID | None
+    reason_code: str | None
     reason: str | None
     reference: str | None
     created_at: datetime

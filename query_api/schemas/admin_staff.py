@@ -153,6 +153,7 @@ class AdminSettings(BaseModel):
     refund_approval_above: int | None
     refund_approval_seconds: int
     invitation_seconds: int
+    low_stock_threshold: int
     version: int
     updated_at: datetime
 

@@ -1,10 +1,12 @@
 """What the catalog's GETs answer: models that document the bytes the projection made; tests hold both together."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+
+Availability = Literal["in_stock", "backorder", "preorder", "out_of_stock"]
 
 
 class Named(BaseModel):
@@ -30,6 +32,7 @@ class ProductCard(BaseModel):
     discount_percent: int
     currency: str
     in_stock: bool
+    availability: Availability
     rating: float = Field(description="0 when nobody rated it yet.")
     rating_count: int
     variant_count: int
@@ -76,10 +79,12 @@ class FacetStep(BaseModel):
 
 
 class FacetStock(BaseModel):
-    """In stock, and not."""
+    """In stock, and not; of what is not, what can be ordered ahead all the same."""
 
     in_stock: int
     out_of_stock: int
+    backorder: int
+    preorder: int
 
 
 class Facets(BaseModel):
@@ -130,6 +135,8 @@ class Variant(BaseModel):
     currency: str
     available: int
     in_stock: bool
+    availability: Availability
+    available_from: datetime | None = Field(description="When it is expected, of what is ordered ahead of its stock.")
     max_per_order: int | None
     weight_grams: int
     image: str | None
@@ -157,6 +164,7 @@ class ProductPage(BaseModel):
     discount_percent: int
     currency: str
     in_stock: bool
+    availability: Availability
     available: int
     rating: float
     rating_count: int
@@ -182,6 +190,8 @@ class StockOfSku(BaseModel):
     on_sale: bool
     available: int
     in_stock: bool
+    availability: Availability
+    available_from: datetime | None
 
 
 class StockList(BaseModel):

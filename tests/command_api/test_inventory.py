@@ -45,6 +45,7 @@ async def test_a_receipt(api: httpx.AsyncClient, owner: Connection, variant: Var
         "reserved": 0,
         "available": 7,
         "moved": 7,
+        "allocated": 0,
     }
     assert int(first.headers["x-consistency-token"]) > 0
     again = await api.post(RECEIPTS, json=body, headers=keyed(staff, "one"))
@@ -64,9 +65,10 @@ async def test_adjustments(api: httpx.AsyncClient, variant: Variant, staff: dict
     same = await adjust(kind="count", counted_quantity=5)
     assert (same.status_code, same.json()["moved"], "x-consistency-token" in same.headers) == (201, 0, False)
     assert code(await adjust(kind="count", counted_quantity=4, expected_quantity=7)) == (409, "stale_quantity")
-    assert code(await adjust(kind="damage", quantity_delta=-6)) == (409, "stock_below_reserved")
-    assert code(await adjust(kind="damage", quantity_delta=6)) == (422, "invalid_value")
+    assert code(await adjust(kind="damage", quantity_delta=-6, reason_code="broken")) == (409, "stock_below_reserved")
+    assert code(await adjust(kind="damage", quantity_delta=6, reason_code="broken")) == (422, "invalid_value")
     assert code(await adjust(kind="count", quantity_delta=6)) == (422, "validation_failed")
+    assert code(await adjust(kind="damage", quantity_delta=-1)) == (422, "validation_failed")
     assert code(await adjust(kind="adjustment")) == (422, "validation_failed")
 
 
