@@ -76,7 +76,7 @@ async def test_a_facets_own_choice_does_not_narrow_its_own_counts(toys: Shop) ->
     assert [entry["selected"] for entry in facets["brands"]] == [True, False]
     assert colours(found) == {"Red": 3, "Blue": 3, "Green": 3}, "over brand and category, not over colour"
     assert counts(facets["categories"])["outdoor"] == 1, "over brand and colour"
-    assert facets["availability"] == {"in_stock": 3, "out_of_stock": 0}
+    assert facets["availability"] == {"in_stock": 3, "out_of_stock": 0, "backorder": 0, "preorder": 0}
 
 
 async def test_each_count_is_what_choosing_it_gives(toys: Shop, subtests: pytest.Subtests) -> None:
