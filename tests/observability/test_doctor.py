@@ -46,7 +46,19 @@ def test_a_good_database_is_well_and_every_area_is_looked_at(settings: Settings)
     assert ill(settings) == {}
     areas = {finding.area for finding in found.values()}
     assert areas == {
-        *("settings", "logins", "PostgreSQL", "Redis", "clocks", "schema", "roles", "grants", "flow", "transactions")
+        *(
+            "settings",
+            "logins",
+            "PostgreSQL",
+            "Redis",
+            "clocks",
+            "schema",
+            "roles",
+            "grants",
+            "flow",
+            "events out",
+            "transactions",
+        )
     }
     assert found["PostgreSQL/fsync"].state == "failed", "the test cluster has none, and the doctor sees it"
     assert "ALTER SYSTEM SET fsync = on" in found["PostgreSQL/fsync"].mend
