@@ -37,19 +37,18 @@ BEGIN
         FOR v_item IN
             SELECT
                 e.item ->> 'slug' AS slug,
-                COALESCE(k.slug, e.item ->> 'slug') AS stored_slug,
-                e.item -> 'definition' AS definition
+                COALESCE(e.item ->> 'stored_slug', e.item ->> 'slug') AS stored_slug,
+                e.item -> 'definition' AS definition,
+                (e.item ->> 'version')::bigint AS version
             FROM pg_catalog.jsonb_array_elements(p_products) AS e (item)
-            LEFT JOIN store.product_variants AS v
-                ON (e.item ->> 'known_by_sku')::boolean AND v.sku = e.item #>> '{definition,variants,0,sku}'
-            LEFT JOIN store.products AS k ON k.id = v.product_id
-            ORDER BY COALESCE(k.slug, e.item ->> 'slug')
+            ORDER BY COALESCE(e.item ->> 'stored_slug', e.item ->> 'slug')
         LOOP
             BEGIN
                 CALL store.save_product(
                     p_staff_id => p_staff_id,
                     p_slug => v_item.stored_slug,
                     p_definition => v_item.definition,
+                    p_expected_version => v_item.version,
                     p_context => p_context,
                     p_own_tx => FALSE,
                     o_result => v_saved

@@ -93,9 +93,9 @@ BEGIN
             seo_description, status, published_at
         )
         VALUES (
-            p_slug, v_new.title, COALESCE(v_new.description_html, ''), v_brand, v_category, v_new.product_type,
-            COALESCE(v_new.tags, '{}'), COALESCE(v_new.attributes, '{}'), COALESCE(v_new.options, '{}'), v_new.seo_title,
-            v_new.seo_description, COALESCE(v_new.status, v_old.status, 'draft'),
+            p_slug, v_new.title, COALESCE(v_new.description_html, ''), v_brand, v_category, NULLIF(v_new.product_type, ''),
+            COALESCE(v_new.tags, '{}'), COALESCE(v_new.attributes, '{}'), COALESCE(v_new.options, '{}'),
+            NULLIF(v_new.seo_title, ''), NULLIF(v_new.seo_description, ''), COALESCE(v_new.status, v_old.status, 'draft'),
             COALESCE(
                 v_new.published_at,
                 v_old.published_at,

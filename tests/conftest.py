@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         fcntl.flock(lock, fcntl.LOCK_SH)
         config.stash[_worker_lock] = lock  # held while this process lives
         return
-    for name in [name for name in os.environ if name.startswith("KIRANA_")]:
+    for name in [name for name in os.environ if name.startswith("KIRANA_") and name != "KIRANA_SHARED_DATA"]:
         del os.environ[name]  # a developer's settings must not reach the tests, nor the tests a developer's database
     path = Path(tempfile.mkdtemp(prefix="kirana-test-"))
     path.chmod(0o711)  # the server may run as a user of its own

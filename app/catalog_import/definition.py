@@ -28,9 +28,12 @@ class Category:
 class Product:
     """A product of the file.
 
-    ``definition`` is what ``save_product`` takes (amounts in paise); ``brand`` is (slug, name); ``categories`` is the
-    path from the root; ``stock`` is the opening stock by SKU; ``line`` is where it starts, ``lines`` how many it has.
-    ``known_by_sku``: a product that has its SKU is this one, whatever its slug, for formats whose titles come and go.
+    ``definition`` is what the file says, as ``save_product`` takes it (amounts in paise): a product that is there
+    keeps what is not in it. ``defaults`` and ``variant_defaults`` are said of what is new. A variant with ``sku_given``
+    false is the stored one with the same options, if there is one. ``partial``: rows were left out, so a variant or
+    picture that is not named stays. ``brand`` is (slug, name); ``categories`` is the path from the root; ``stock`` is
+    the opening stock by SKU; ``line`` is where it starts, ``lines`` how many rows it has. ``known_by_sku``: a product
+    that has its SKU is this one, whatever its slug, for formats whose titles come and go.
     """
 
     line: int
@@ -41,6 +44,9 @@ class Product:
     stock: Mapping[str, int] = field(default_factory=dict)
     lines: int = 1
     known_by_sku: bool = False
+    partial: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    variant_defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NotThatFormat(ValueError):

@@ -6,7 +6,7 @@ found unchanged. Brands and categories that are missing are made; those that are
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from app.catalog_import.definition import Category, Product, Reject
+from app.catalog_import.merge import merged
+from app.catalog_import.stored import slugs_by_sku, stored_products
 from app.core.errors import BY_SQLSTATE
 
 BATCH = 25
@@ -58,18 +60,21 @@ class Stocking:
 class Loader:
     """Loads into one store on behalf of one member of staff; ``counts`` grows as it goes.
 
-    ``connection`` is an autocommit one as kirana_command. With ``dry_run`` each batch is rolled back.
+    ``connection`` is an autocommit one as kirana_command, ``reader`` one as kirana_query, to the primary. With
+    ``dry_run`` each batch is rolled back.
     """
 
     def __init__(
         self,
         connection: Connection,
+        reader: Connection,
         staff_id: UUID,
         stocking: Stocking | None = None,
         *,
         dry_run: bool = False,
     ) -> None:
         self._connection = connection
+        self._reader = reader
         self._staff_id = staff_id
         self._stocking = stocking
         self._dry_run = dry_run
@@ -141,19 +146,54 @@ class Loader:
             self._know("save_warehouse", self._stocking.warehouse, self._stocking.made_as)
         for product in products:
             self._surroundings(product)
-        items = [
-            {"slug": product.slug, "definition": product.definition, "known_by_sku": product.known_by_sku}
-            for product in products
-        ]
-        results = {
-            result["slug"]: result for result in self._call("import_products", p_products=Jsonb(items))["results"]
-        }
+        results = self._import(products)
         refused = {slug for slug, result in results.items() if result["outcome"] == "refused"}
         self._open_stock([product for product in products if product.slug not in refused])
         for result in results.values():
             if result["outcome"] != "refused":
                 setattr(self.counts, result["outcome"], getattr(self.counts, result["outcome"]) + 1)
         return [_refusal(product, results[product.slug]) for product in products if product.slug in refused]
+
+    def _import(self, products: Sequence[Product]) -> dict[str, dict[str, Any]]:
+        """What came of each, by slug. A product that somebody changes meanwhile is read and merged once more."""
+        results: dict[str, dict[str, Any]] = {}
+        left = list(products)
+        for _ in range(MAX_ATTEMPTS):
+            if not left:
+                break
+            items = self._to_save(left, results)
+            done = self._call("import_products", p_products=Jsonb(items))["results"] if items else []
+            results |= {result["slug"]: result for result in done}
+            stale = {result["slug"] for result in done if result.get("sqlstate") == VERSION_MISMATCH}
+            left = [product for product in left if product.slug in stale]
+        return results
+
+    def _to_save(self, products: Sequence[Product], results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        """The definitions that differ from what is stored; of those that do not, ``results`` is told."""
+        known = slugs_by_sku(self._reader, [_first_sku(product) for product in products if product.known_by_sku])
+        at = {
+            item.slug: known.get(_first_sku(item), item.slug) if item.known_by_sku else item.slug for item in products
+        }
+        stored = stored_products(self._reader, at.values())
+        items = []
+        for product in products:
+            old = stored.get(at[product.slug])
+            definition = merged(old, product)
+            if definition is None:
+                results[product.slug] = {"outcome": "unchanged"}
+            elif old is None and not definition["variants"]:
+                results[product.slug] = {"outcome": "refused", "reason": "no_variant"}
+            else:
+                version = NOT_THERE_YET if old is None else old.version
+                items.append(
+                    {
+                        "slug": product.slug,
+                        "stored_slug": at[product.slug],
+                        "definition": definition,
+                        "version": version,
+                    }
+                )
+        return items
 
     def _surroundings(self, product: Product) -> None:
         if product.brand is not None:
@@ -178,8 +218,8 @@ class Loader:
     def _open_stock(self, products: list[Product]) -> None:
         if self._stocking is not None:
             default = self._stocking.default
-            skus = ((product, variant["sku"]) for product in products for variant in product.definition["variants"])
-            self.receive(self._stocking.warehouse, [(sku, product.stock.get(sku, default)) for product, sku in skus])
+            skus = ((item, variant["sku"]) for item in products for variant in item.definition.get("variants", ()))
+            self.receive(self._stocking.warehouse, [(sku, item.stock.get(sku, default)) for item, sku in skus])
 
     def _call(self, name: str, **parameters: Any) -> dict[str, Any]:
         """``CALL store.<name>``, again when a lock kept it from doing anything; names come from this module.
@@ -201,12 +241,18 @@ class Loader:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def _first_sku(product: Product) -> str:
+    return str(product.definition["variants"][0]["sku"])
+
+
 def _definition(category: Category) -> dict[str, Any]:
     return {"name": category.name, "parent": category.parent}
 
 
 def _refusal(product: Product, result: Mapping[str, Any]) -> Reject:
     """A refused product as a reject: the refusal's code, and what its DETAIL names."""
+    if "reason" in result:
+        return Reject(product.line, product.slug, result["reason"])
     known = BY_SQLSTATE.get(result["sqlstate"])
     code = known.code if known is not None else "value_refused"
     detail = orjson.loads(result["detail"]) if known is not None and result["detail"] else {}

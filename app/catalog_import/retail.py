@@ -48,8 +48,12 @@ def parse(path: Path) -> Iterator[Product | Reject]:
     """
     seen: dict[str, _Seen] = {}
     with open_text(path) as stream:
-        for line, row in rows_of(stream, REQUIRED):
+        for found in rows_of(stream, REQUIRED):
+            line, row = found.line, {name: cell.strip() for name, cell in found.cells.items()}
             code = row.get("StockCode", "")
+            if found.ragged:
+                yield Reject(line, code, "row_ragged", found.ragged)
+                continue
             if not is_goods(code):
                 yield Reject(line, code, "not_a_product", row.get("Description", ""))
                 continue
@@ -80,9 +84,12 @@ def _price(text: str) -> int:
 
 def _product(sku: str, item: _Seen) -> Product:
     title = title_of(item.descriptions.most_common(1)[0][0])
-    definition = {
-        "title": title,
-        "status": "active",
-        "variants": [{"sku": sku, "price": item.price, "mrp": item.mrp, "tax_class": TAX_CLASS}],
-    }
-    return Product(item.line, slug_of(title, sku), definition, known_by_sku=True)
+    return Product(
+        item.line,
+        slug_of(title, sku),
+        {"title": title, "variants": [{"sku": sku, "sku_given": True, "price": item.price, "mrp": item.mrp}]},
+        known_by_sku=True,
+        partial=True,  # what else staff made of the product stays
+        defaults={"status": "active"},
+        variant_defaults={"tax_class": TAX_CLASS},
+    )

@@ -1,32 +1,31 @@
-"""Shopify's product CSV: consecutive rows of one Handle are a product, with a variant, a picture or both on each.
+"""Shopify's product CSV: consecutive rows of one handle are a product, with a variant, a picture or both on each.
 
-What the store has no place for is left out on purpose: gift cards (told as ``gift_card``), selling what is not there
-(``Variant Inventory Policy`` continue), fulfilment services and Google Shopping's columns.
+A column that the file does not have is not spoken of, and what the store holds there stays; an empty cell of a column
+that it has says that there is none. What the store has no place for is left out on purpose: gift cards (told as
+``gift_card``), selling what is not there, fulfilment services and Google Shopping's columns.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from app.catalog_import import columns as column
+from app.catalog_import.cells import Cells, NoGood, attributes, checked, instant, tags, text_of, variant_facts
 from app.catalog_import.definition import Category, Product, Reject
-from app.catalog_import.text import derived_sku, open_text, paise, rows_of, sku_in, slug_of
+from app.catalog_import.pictures import Picture, images_of, picture_of
+from app.catalog_import.text import SLUG, URL, Row, derived_sku, open_text, rows_of, sku_in, slug_of
 
-REQUIRED = frozenset({"Handle", "Title", "Option1 Value", "Variant Price"})
-TAXED, UNTAXED = "gst-18", "gst-0"
+REQUIRED = frozenset({column.HANDLE, column.TITLE})
 NO_OPTION = ("Title", "Default Title")
 MAX_STOCK = 1_000_000
-Row = Mapping[str, str]
-
-
-class _NoGood(ValueError):
-    """A row that can't be part of its product: the reason's word, and what was found."""
-
-    def __init__(self, reason: str, found: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.found = found
+MAX_VARIANTS = 500
+MAX_IMAGES = 100
+MAX_TAGS = 100
+# of a new product, or a new variant, of which the file does not say it
+TAXED = "gst-18"
+NEW_STATUS = "active"
 
 
 @dataclass
@@ -36,179 +35,212 @@ class _Draft:
     slug: str
     options: list[str]
     variants: list[dict[str, Any]] = field(default_factory=list)
-    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pictures: list[Picture] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
 
 
 def parse(path: Path) -> Iterator[Product | Reject]:
     """Products as their last row is read, and rejects where they are met. Memory is one product and the handles."""
     handles: set[str] = set()
     with open_text(path) as stream:
-        for handle, grouped in groupby(rows_of(stream, REQUIRED), key=lambda item: item[1].get("Handle", "")):
-            rows = list(grouped)
-            line = rows[0][0]
-            try:
-                slug = _fresh_slug(handle, handles)
-                rejects: list[Reject] = []
-                product = _product(slug, rows, rejects)
-            except _NoGood as error:
-                yield Reject(line, handle, error.reason, error.found)
-            else:
-                yield from rejects
-                if product is not None:
-                    yield product
+        rows = rows_of(stream, REQUIRED, column.columns_of)
+        for handle, grouped in groupby(rows, key=lambda row: row.cells.get(column.HANDLE, "").strip()):
+            yield from _items(handle, list(grouped), handles)
+
+
+def _items(handle: str, rows: Sequence[Row], handles: set[str]) -> Iterator[Product | Reject]:
+    line = rows[0].line
+    try:
+        draft = _Draft(_fresh_slug(handle, handles), [])
+        product = _product(draft, rows)
+    except NoGood as error:
+        yield Reject(line, handle, error.reason, error.found)
+    else:
+        yield from draft.rejects
+        if product is not None:
+            yield product
 
 
 def _fresh_slug(handle: str, seen: set[str]) -> str:
     """The slug of a handle that the file did not have before; ``seen`` learns it."""
     try:
-        slug = slug_of(handle)
+        slug = handle if SLUG.fullmatch(handle) else slug_of(handle)
     except ValueError:
-        raise _NoGood("handle_missing", handle) from None
+        raise NoGood("handle_missing", handle) from None
     if slug in seen:
-        raise _NoGood("handle_again", handle)
+        raise NoGood("handle_again", handle)
     seen.add(slug)
     return slug
 
 
-def _product(slug: str, rows: Sequence[tuple[int, Row]], rejects: list[Reject]) -> Product | None:
-    line, first = rows[0]
-    if not first.get("Title"):
-        raise _NoGood("title_missing")
-    if first.get("Gift Card", "").lower() == "true":
-        raise _NoGood("gift_card")
-    draft = _Draft(slug, _options(first))
-    for number, row in rows:
+def _product(draft: _Draft, rows: Sequence[Row]) -> Product | None:
+    if rows[0].ragged:
+        raise NoGood("row_ragged", rows[0].ragged)
+    first = Cells(rows[0].cells)
+    if not first[column.TITLE]:
+        raise NoGood("title_missing")
+    if first[column.GIFT_CARD].lower() == "true":
+        raise NoGood("gift_card")
+    draft.options = _options(first)
+    definition = _page(first)
+    brand, categories, fallback = _brand(first), _categories(first), _type_category(first)
+    if brand or first.has(column.VENDOR, column.BRAND_SLUG):
+        definition["brand"] = brand[0] if brand else None
+    if categories or first.has(column.CATEGORY_PATH):
+        definition["category"] = categories[-1].slug if categories else None
+    for row in rows:
         try:
             _take(draft, row)
-        except _NoGood as error:
-            rejects.append(Reject(number, first["Handle"], error.reason, error.found))
-    if not draft.variants:
-        rejects.append(Reject(line, first["Handle"], "no_variant"))
+        except NoGood as error:
+            draft.rejects.append(Reject(row.line, rows[0].cells[column.HANDLE], error.reason, error.found))
+    if not draft.variants and draft.rejects:
+        draft.rejects.append(Reject(rows[0].line, rows[0].cells[column.HANDLE], "no_variant"))
         return None
-    categories = _categories(first)
-    vendor = first.get("Vendor", "")
-    brand = (_slug_or(vendor, "brand"), vendor) if vendor else None
-    definition = {
-        "title": first["Title"],
-        "description_html": first.get("Body (HTML)", ""),
-        "brand": brand[0] if brand else None,
-        "category": categories[-1].slug if categories else None,
-        "product_type": first.get("Type") or None,
-        "tags": list(dict.fromkeys(tag.strip() for tag in first.get("Tags", "").split(",") if tag.strip())),
-        "options": draft.options,
-        "seo_title": first.get("SEO Title") or None,
-        "seo_description": first.get("SEO Description") or None,
-        "status": _status(first),
-        "images": sorted(draft.images.values(), key=_place),
-        "variants": draft.variants,
-    }
-    return Product(line, slug, definition, brand, categories, draft.stock, len(rows))
+    if draft.variants:
+        definition["variants"] = draft.variants
+    if first.has(column.IMAGE_URL):
+        definition["images"] = images_of(draft.pictures, draft.shown)
+    for name, most in (("variants", MAX_VARIANTS), ("images", MAX_IMAGES), ("tags", MAX_TAGS)):
+        if len(definition.get(name, ())) > most:
+            raise NoGood(f"too_many_{name}", str(len(definition[name])))
+    return Product(
+        rows[0].line,
+        draft.slug,
+        definition,
+        brand,
+        categories or fallback,
+        draft.stock,
+        len(rows),
+        partial=bool(draft.rejects),
+        defaults={"status": NEW_STATUS, "category": fallback[-1].slug if fallback else None},
+        variant_defaults={"tax_class": TAXED},
+    )
 
 
-def _options(first: Row) -> list[str]:
+def _page(first: Cells) -> dict[str, Any]:
+    """What is said of the product as a whole, but for its brand and its category."""
+    said: dict[str, Any] = {"title": text_of(first, column.TITLE)}
+    if first.has(column.DESCRIPTION):
+        said["description_html"] = text_of(first, column.DESCRIPTION) or ""
+    for name, member in (
+        (column.TYPE, "product_type"),
+        (column.SEO_TITLE, "seo_title"),
+        (column.SEO_DESCRIPTION, "seo_description"),
+    ):
+        if first.has(name):
+            said[member] = text_of(first, name)
+    if first.has(column.TAGS):
+        said["tags"] = tags(first)
+    if first.has(column.ATTRIBUTES):
+        said["attributes"] = attributes(first[column.ATTRIBUTES])
+    if first[column.PUBLISHED_AT]:
+        said["published_at"] = instant(first[column.PUBLISHED_AT])
+    if first.has(column.STATUS, column.PUBLISHED):
+        said["status"] = _status(first)
+    if first.has(column.OPTION_NAMES[0]):
+        said["options"] = _options(first)
+    return said
+
+
+def _options(first: Cells) -> list[str]:
     """The names of the product's options; Shopify writes ``Title``/``Default Title`` for a product that has none."""
-    if (first.get("Option1 Name"), first.get("Option1 Value")) == NO_OPTION:
+    if (first[column.OPTION_NAMES[0]], first[column.OPTION_VALUES[0]]) == NO_OPTION:
         return []
-    named = [first.get(f"Option{number} Name", "") for number in (1, 2, 3)]
+    named = [text_of(first, name) for name in column.OPTION_NAMES]
     return [name for name in named if name]
 
 
-def _status(first: Row) -> str:
-    """Of the newer column ``Status``, else of ``Published``; what is active but not published is a draft."""
-    status = first.get("Status", "").lower()
+def _status(first: Cells) -> str:
+    """Of ``Status``, else of ``Published``; what is active but not published is a draft."""
+    status = first[column.STATUS].lower()
     if status in {"draft", "archived"}:
         return status
-    return "draft" if first.get("Published", "").lower() == "false" else "active"
+    return "draft" if first[column.PUBLISHED].lower() == "false" else "active"
 
 
-def _categories(first: Row) -> tuple[Category, ...]:
-    """The path of Shopify's taxonomy (``A > B > C``), else the Type as one category."""
-    path = first.get("Product Category") or first.get("Type", "")
+def _brand(first: Cells) -> tuple[str, str] | None:
+    """(slug, name): of the brand column, else the vendor's name says both."""
+    vendor, slug = text_of(first, column.VENDOR) or "", first[column.BRAND_SLUG]
+    if slug:
+        return checked("brand_unreadable", _slug, slug), vendor or slug
+    return (_slug_or(vendor, "brand"), vendor) if vendor else None
+
+
+def _categories(first: Cells) -> tuple[Category, ...]:
+    """The path of slugs in the category column, named by Shopify's taxonomy (``A > B > C``); else that alone."""
+    names = _path(text_of(first, column.CATEGORY) or "")
+    slugs = _path(first[column.CATEGORY_PATH])
+    if not slugs:
+        return _of_names(names)
     found: list[Category] = []
-    for name in (part.strip() for part in path.split(">")):
-        if name:
-            parent = found[-1].slug if found else None
-            # named by the whole path: two branches may each have a category of that name
-            found.append(Category(_slug_or("-".join([*(c.name for c in found), name]), "category"), name, parent))
+    for place, slug in enumerate(slugs):
+        name = names[place] if len(names) == len(slugs) else slug
+        found.append(Category(checked("category_unreadable", _slug, slug), name, slugs[place - 1] if place else None))
     return tuple(found)
 
 
+def _type_category(first: Cells) -> tuple[Category, ...]:
+    """The Type as the category of a new product, where the file does not speak of categories."""
+    said = first[column.CATEGORY] or first[column.CATEGORY_PATH] or first.has(column.CATEGORY_PATH)
+    return () if said else _of_names(_path(first[column.TYPE]))
+
+
+def _path(cell: str) -> list[str]:
+    return [name for name in (part.strip() for part in cell.split(">")) if name]
+
+
+def _of_names(names: Sequence[str]) -> tuple[Category, ...]:
+    found: list[Category] = []
+    for name in names:
+        parent = found[-1].slug if found else None
+        # named by the whole path: two branches may each have a category of that name
+        found.append(Category(_slug_or("-".join([*(c.name for c in found), name]), "category"), name, parent))
+    return tuple(found)
+
+
+def _slug(text: str) -> str:
+    if not SLUG.fullmatch(text):
+        raise ValueError("not a slug")
+    return text
+
+
 def _slug_or(name: str, kind: str) -> str:
-    try:
-        return slug_of(name)
-    except ValueError:
-        raise _NoGood(f"{kind}_unreadable", name) from None
+    return checked(f"{kind}_unreadable", slug_of, name)
 
 
 def _take(draft: _Draft, row: Row) -> None:
-    """Add what one row has: a variant, a picture, or both. Raises ``_NoGood``; the row's picture stays all the same."""
-    url = row.get("Image Src", "")
-    if url:
-        _picture(draft, url, row.get("Image Alt Text", ""), row.get("Image Position", ""))
-    if not (row.get("Option1 Value") or row.get("Variant SKU") or row.get("Variant Price")):
+    """Add what one row has: a variant, a picture, or both. Raises ``NoGood``; the row's picture stays all the same."""
+    if row.ragged:
+        raise NoGood("row_ragged", row.ragged)
+    cells = Cells(row.cells)
+    if cells[column.IMAGE_URL]:
+        draft.pictures.append(picture_of(cells))
+    if not (cells[column.OPTION_VALUES[0]] or cells[column.SKU] or cells[column.PRICE]):
         return
-    values = [row.get(f"Option{number} Value", "") for number in (1, 2, 3)][: len(draft.options)]
-    if any(not value for value in values):
-        raise _NoGood("option_missing")
-    sku = _checked("sku_unreadable", sku_in, row["Variant SKU"]) if row.get("Variant SKU") else None
-    variant = {"sku": sku or derived_sku(draft.slug, values), "option_values": values, **_amounts(row), **_facts(row)}
-    if any(known["sku"] == variant["sku"] for known in draft.variants):
-        raise _NoGood("sku_again", variant["sku"])
-    if any(known["option_values"] == values for known in draft.variants):
-        raise _NoGood("options_again", " / ".join(values))
-    if quantity := row.get("Variant Inventory Qty", ""):
-        draft.stock[variant["sku"]] = min(_whole(quantity, "stock_unreadable"), MAX_STOCK)
+    variant = _variant(draft, cells)
+    if cells[column.STOCK]:
+        draft.stock[variant["sku"]] = min(cells.whole(column.STOCK, "stock_unreadable"), MAX_STOCK)
     draft.variants.append(variant)
-    if picture := row.get("Variant Image", ""):
-        _picture(draft, picture, "", "")
-        # several variants may share a picture; it shows the first of them
-        draft.images[picture].setdefault("variant_sku", variant["sku"])
+    if picture := cells[column.VARIANT_IMAGE]:
+        if not URL.fullmatch(picture):
+            raise NoGood("image_unreadable", picture)
+        draft.shown.append((variant["sku"], picture))
 
 
-def _picture(draft: _Draft, url: str, alt_text: str, position: str) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise _NoGood("image_unreadable", url)
-    place = int(position) if position.isdecimal() and int(position) > 0 else 1000 + len(draft.images)
-    known = draft.images.setdefault(url, {"url": url, "alt_text": alt_text, "position": place})
-    if position.isdecimal():
-        known |= {"alt_text": alt_text, "position": place}
-
-
-def _place(image: Mapping[str, Any]) -> int:
-    position: int = image["position"]
-    return position
-
-
-def _amounts(row: Row) -> dict[str, int]:
-    """Price and MRP in paise: Shopify's compare-at price is the MRP, unless it is below the price or not given."""
-    price = _checked("price_unreadable", paise, row.get("Variant Price", ""))
-    if price <= 0:
-        raise _NoGood("price_not_positive", row.get("Variant Price", ""))
-    compare_at = row.get("Variant Compare At Price", "")
-    return {"price": price, "mrp": max(price, _checked("mrp_unreadable", paise, compare_at) if compare_at else price)}
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    return {
-        "tax_class": UNTAXED if row.get("Variant Taxable", "").lower() == "false" else TAXED,
-        "barcode": row.get("Variant Barcode", "").lstrip("'") or None,
-        "weight_grams": _whole(row.get("Variant Grams", ""), "weight_unreadable"),
-    }
-
-
-def _whole(text: str, reason: str) -> int:
-    """A count: nothing and what is below nothing are 0."""
-    if not text:
-        return 0
-    try:
-        return max(0, round(float(text)))
-    except (ValueError, OverflowError):
-        raise _NoGood(reason, text) from None
-
-
-def _checked(reason: str, read: Callable[[str], Any], text: str) -> Any:
-    try:
-        return read(text)
-    except ValueError:
-        raise _NoGood(reason, text) from None
+def _variant(draft: _Draft, cells: Cells) -> dict[str, Any]:
+    variant: dict[str, Any] = {"sku_given": bool(cells[column.SKU])}
+    values: list[str] = []
+    if cells.has(*column.OPTION_VALUES):
+        values = [text_of(cells, name) or "" for name in column.OPTION_VALUES][: len(draft.options)]
+        if any(not value for value in values):
+            raise NoGood("option_missing")
+        variant["option_values"] = values
+    given = checked("sku_unreadable", sku_in, cells[column.SKU]) if cells[column.SKU] else None
+    variant |= {"sku": given or derived_sku(draft.slug, values)} | variant_facts(cells)
+    if any(known["sku"] == variant["sku"] for known in draft.variants):
+        raise NoGood("sku_again", variant["sku"])
+    if "option_values" in variant and any(known["option_values"] == values for known in draft.variants):
+        raise NoGood("options_again", " / ".join(values))
+    return variant

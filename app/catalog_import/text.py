@@ -5,8 +5,10 @@ import gzip
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,9 @@ LONGEST_SLUG = 120
 LONGEST_CELL = 10_000_000
 HASH_DIGITS = 8
 MAX_PAISE = 10_000_000_000
+_AMOUNT = re.compile(r"\+?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
+SLUG = re.compile(r"(?=.{1,200}\Z)[a-z0-9]+(-[a-z0-9]+)*")
+URL = re.compile(r"https?://[!-~]{1,1990}")
 _SKU = re.compile(r"[!-~]{1,64}")
 # a word of two letters or more, apostrophes and all: neither PAPPA'S nor 3D comes out as Pappa'S or 3d
 _SHOUTED = re.compile(r"(?<![^\W_])[^\W\d_](?:[^\W\d_]|['’](?=[^\W\d_]))+")
@@ -31,24 +36,42 @@ def open_text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def rows_of(stream: IO[str], required: frozenset[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """``(line, row)`` of a CSV with a header; ``line`` is where the row starts. Cells are stripped, NULs dropped.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the file: the line it starts at, and its cells by column. ``ragged``: it has not one for each column."""
+
+    line: int
+    cells: dict[str, str]
+    ragged: str = ""
+
+
+def rows_of(
+    stream: IO[str],
+    required: frozenset[str],
+    columns: Callable[[Sequence[str]], list[str]] | None = None,
+) -> Iterator[Row]:
+    """The rows of a CSV with a header, cells as they are but for NULs, which are dropped; rows of nothing are skipped.
 
     Raises ``NotThatFormat`` when a required column is missing or the file is no CSV in UTF-8.
     """
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(line.replace("\0", "") for line in stream)
+    reader = csv.reader((line.replace("\0", "") for line in stream), strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        first = [name.strip() for name in next(reader, [])]
+        header = first if columns is None else columns(first)
         if missing := sorted(required - set(header)):
-            raise NotThatFormat(f"the file has no column {missing[0]!r}")
+            raise NotThatFormat(f"the file has no column {' and no '.join(map(repr, missing))}")
         line = reader.line_num + 1
         for cells in reader:
-            if any(cells):
-                yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+            if any(map(str.strip, cells)):
+                ragged = "" if len(cells) == len(header) else f"{len(cells)} cells, where the header has {len(header)}"
+                yield Row(line, dict(zip(header, cells, strict=False)), ragged)
             line = reader.line_num + 1
-    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
-        raise NotThatFormat(f"the file is not CSV in UTF-8: {error}") from None
+    except (csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise NotThatFormat(f"the file is not CSV in UTF-8: {error}, near line {reader.line_num + 1}") from None
+    except UnicodeDecodeError as error:
+        found = f"{error.reason}, after line {reader.line_num}"
+        raise NotThatFormat(f"the file is not CSV in UTF-8: {found}; save it as CSV UTF-8") from None
 
 
 def slug_of(*parts: str) -> str:
@@ -103,11 +126,11 @@ def title_of(text: str) -> str:
 
 def paise(text: str) -> int:
     """An amount in rupees as paise, half up. Raises ValueError when it is no amount, or a negative one."""
-    try:
-        amount = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        raise ValueError("not an amount") from None
-    if not amount.is_finite() or not 0 <= amount * PAISE_PER_RUPEE <= MAX_PAISE:
+    plain = text.replace(",", "")
+    if not _AMOUNT.fullmatch(plain):
+        raise ValueError("not an amount")
+    amount = Decimal(plain)
+    if amount * PAISE_PER_RUPEE > MAX_PAISE:
         raise ValueError("not an amount that can be asked for")
     return int((amount * PAISE_PER_RUPEE + Decimal("0.5")).to_integral_value(rounding="ROUND_FLOOR"))
 

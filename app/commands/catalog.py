@@ -1,15 +1,19 @@
-"""``kirana catalog import FILE``: a shop's products from the file its last system wrote."""
+"""``kirana catalog import FILE`` and ``kirana catalog export FILE``: a shop's products from a file, and as one."""
 
 import csv
+import shutil
+import sys
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
 
 import psycopg
 import typer
 from rich.table import Table
 
+from app.catalog_export.files import STDOUT, count, export, snapshot
 from app.catalog_import.definition import NotThatFormat, Reject
 from app.catalog_import.files import Format, format_of, opened
 from app.catalog_import.loader import Counts, Loader, Stocking
@@ -18,7 +22,7 @@ from app.commands.progress import progress
 from app.commands.staff import acting_staff
 from app.core.config import Settings, get_settings
 
-app = new_typer("Bring products in from files.")
+app = new_typer("Bring products in from files, and write them to one.")
 
 SHOWN_REJECTS = 20
 # What a warehouse that the store does not have yet is made with; PUT /v1/admin/warehouses/{code} corrects it.
@@ -39,7 +43,7 @@ FORMATS: dict[FileFormat, Format] = {FileFormat.SHOPIFY: "shopify", FileFormat.R
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz; - reads stdin.", dir_okay=False)],
     kind: Annotated[FileFormat, typer.Option("--format", help="By default the header tells.")] = FileFormat.AUTO,
     warehouse: Annotated[
         str, typer.Option(help="Code of the warehouse for opening stock; it is made if it is not there.")
@@ -51,17 +55,20 @@ def import_file(
 ) -> None:
     """Import a Shopify product CSV or the UCI Online Retail CSV. The same file again changes nothing.
 
-    A row that is no good is left out and told with its line; the rest goes in. Opening stock is received once, where
-    a SKU never had any. Ctrl-C ends it after whole batches: run it again to go on.
+    A row that is no good is left out and told with its line; the rest goes in. What a column says that the file does
+    not have stays as it is. Opening stock is received once, where a SKU never had any. Ctrl-C ends it after whole
+    batches: run it again to go on.
     """
     settings = get_settings()
     staff_id = acting_staff(settings, by)
     with ExitStack() as stack:
         told = _Rejects(stack, errors)
         connection = stack.enter_context(psycopg.connect(settings.dsn("command"), autocommit=True))
-        loader = Loader(connection, staff_id, _stocking(settings, warehouse, stock), dry_run=dry_run)
+        reader = stack.enter_context(psycopg.connect(primary_for_reading(settings), autocommit=True))
+        on_disk = _on_disk(stack, file)
+        loader = Loader(connection, reader, staff_id, _stocking(settings, warehouse, stock), dry_run=dry_run)
         try:
-            _load(loader, file, kind, told)
+            _load(loader, on_disk, kind, told)
         except NotThatFormat as error:
             raise CommandFailed(str(error)) from None
         except KeyboardInterrupt:
@@ -72,6 +79,40 @@ def import_file(
     told.tell(errors)
 
 
+@app.command("export")
+def export_file(
+    file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz; - writes to stdout.", dir_okay=False)] = STDOUT,
+    kind: Annotated[Literal["shopify"], typer.Option("--format", help="What the file is to be.")] = "shopify",
+) -> None:
+    """Write every product as a Shopify product CSV, which the import finds unchanged.
+
+    It is one moment of the store, and what Shopify has no column for is in columns of our own: see
+    docs/operations/catalog.md.
+    """
+    with snapshot(primary_for_reading(get_settings())) as connection:
+        products = count(connection)
+        with progress(f"export as {kind}", products) as tick:
+            rows = export(connection, file, tick)
+    err.print(f"{products:,} products in {rows:,} rows", markup=False, soft_wrap=True)
+
+
+def primary_for_reading(settings: Settings) -> str:
+    """Where kirana_query reads what has just been written."""
+    return settings.query_primary_dsn() or settings.dsn("query")
+
+
+def _on_disk(stack: ExitStack, file: Path) -> Path:
+    """The file itself; what comes by stdin is kept first, for it is read twice."""
+    if file != STDOUT:
+        if not file.is_file():
+            raise CommandFailed(f"there is no file {file}")
+        return file
+    kept = Path(stack.enter_context(TemporaryDirectory(prefix="kirana-"))) / "stdin.csv"
+    with kept.open("wb") as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream)
+    return kept
+
+
 def _load(loader: Loader, file: Path, kind: FileFormat, told: "_Rejects") -> None:
     source = opened(file, format_of(file) if kind is FileFormat.AUTO else FORMATS[kind])
     with progress(file.name, source.total) as tick:
@@ -80,7 +121,7 @@ def _load(loader: Loader, file: Path, kind: FileFormat, told: "_Rejects") -> Non
 
 def _stocking(settings: Settings, code: str, default: int) -> Stocking:
     """Opening stock goes to this warehouse, which is made with the first products if it is not there."""
-    with psycopg.connect(settings.query_primary_dsn() or settings.dsn("query")) as connection:
+    with psycopg.connect(primary_for_reading(settings)) as connection:
         found = connection.execute("SELECT is_active FROM store.warehouses WHERE code = %s", (code,)).fetchone()
     if found == (False,):
         raise CommandFailed(f"the warehouse {code} is not at work")

@@ -37,8 +37,11 @@ def load_demo(settings: Settings, console: Console = out) -> None:
     if settings.environment == "production":
         raise CommandFailed("the demo store is for development: KIRANA_ENVIRONMENT is production")
     grant_role(settings, OWNER_PHONE, "owner")
-    with psycopg.connect(settings.dsn("command"), autocommit=True) as connection:
-        loader = Loader(connection, acting_staff(settings, OWNER_PHONE))
+    with (
+        psycopg.connect(settings.dsn("command"), autocommit=True) as connection,
+        psycopg.connect(settings.query_primary_dsn() or settings.dsn("query"), autocommit=True) as reader,
+    ):
+        loader = Loader(connection, reader, acting_staff(settings, OWNER_PHONE))
         _surroundings(loader)
         _products(loader)
         made = sum(

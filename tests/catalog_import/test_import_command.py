@@ -135,7 +135,7 @@ def test_files_that_are_none(environment: dict[str, str], tmp_path: Path) -> Non
     path.write_text("a,b\n1,2\n")
     done = kirana("catalog", "import", str(path), environment=environment)
     assert done.returncode == 1
-    assert "neither Shopify's column Handle" in done.stderr
+    assert "neither Shopify's column URL handle" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

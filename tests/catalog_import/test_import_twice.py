@@ -58,9 +58,9 @@ def staff(owner: Connection) -> UUID:
 
 
 @pytest.fixture
-def load(command: Connection, staff: UUID) -> Load:
+def load(command: Connection, query: Connection, staff: UUID) -> Load:
     def loaded(path: Path, **options: Any) -> tuple[Counts, list[Reject]]:
-        loader = Loader(command, staff, Stocking("BLR", 2), **options)
+        loader = Loader(command, query, staff, Stocking("BLR", 2), **options)
         rejects: list[Reject] = []
         loader.load(opened(path, format_of(path)).items, rejects.append)
         return loader.counts, rejects
@@ -154,12 +154,12 @@ def test_a_refusal_of_the_store_is_a_reject_with_its_line(owner: Connection, loa
 
 
 def test_a_missing_warehouse_is_made_with_the_first_products(
-    owner: Connection, command: Connection, staff: UUID, tmp_path: Path
+    owner: Connection, command: Connection, query: Connection, staff: UUID, tmp_path: Path
 ) -> None:
     made_as = {"name": "HYD", "state_code": "TS", "pincode": "500001"}
     path = retail_file(tmp_path, ("11111", "BOX", "1"))
     for dry_run, warehouses in ((True, []), (False, [("HYD", "TS")]), (False, [("HYD", "TS")])):
-        loader = Loader(command, staff, Stocking("HYD", 2, made_as), dry_run=dry_run)
+        loader = Loader(command, query, staff, Stocking("HYD", 2, made_as), dry_run=dry_run)
         loader.load(opened(path, "retail").items, lambda _reject: None)
         assert rows(owner, "SELECT code, state_code FROM store.warehouses") == warehouses
     assert one(owner, "SELECT sum(on_hand)::int FROM store.inventory") == 2

@@ -38,9 +38,10 @@ def test_a_stock_code_is_a_product(tmp_path: Path) -> None:
     assert (product.slug, product.line, product.known_by_sku) == ("white-hanging-heart-85123a", 2, True)
     assert product.definition == {
         "title": "White Hanging Heart",
-        "status": "active",
-        "variants": [{"sku": "85123A", "price": 255, "mrp": 255, "tax_class": "gst-18"}],
+        "variants": [{"sku": "85123A", "sku_given": True, "price": 255, "mrp": 255}],
     }
+    assert (product.defaults, product.variant_defaults) == ({"status": "active"}, {"tax_class": "gst-18"})
+    assert product.partial, "what else staff made of it stays"
 
 
 def test_codes_that_differ_in_case_are_one(tmp_path: Path) -> None:

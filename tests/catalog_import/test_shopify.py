@@ -19,8 +19,10 @@ def only(path: Path, *rows: dict[str, object]) -> Product:
 
 
 def variant(path: Path, **cells: object) -> dict[str, Any]:
-    [made] = only(path, lone(**cells)).definition["variants"]
-    return dict(made)
+    """As it would be made."""
+    product = only(path, lone(**cells))
+    [made] = product.definition["variants"]
+    return {**product.variant_defaults, **made}
 
 
 def test_a_product_without_options(tmp_path: Path) -> None:
@@ -45,11 +47,11 @@ def test_a_product_without_options(tmp_path: Path) -> None:
     assert product.brand == ("tara-and-sons", "Tara & Sons")
     assert product.categories == (Category("mugs", "Mugs"),)
     assert product.stock == {"BLUE-MUG": 7}
+    assert product.defaults == {"status": "active", "category": "mugs"}, "the Type says where a new one goes"
     assert product.definition == {
         "title": "Blue Mug",
         "description_html": "<p>Holds tea.</p>",
         "brand": "tara-and-sons",
-        "category": "mugs",
         "product_type": "Mugs",
         "tags": ["tea", "gift"],
         "options": [],
@@ -60,10 +62,10 @@ def test_a_product_without_options(tmp_path: Path) -> None:
         "variants": [
             {
                 "sku": "BLUE-MUG",
+                "sku_given": False,
                 "option_values": [],
                 "price": 5000,
                 "mrp": 5000,
-                "tax_class": "gst-18",
                 "barcode": "8901",
                 "weight_grams": 320,
             }
@@ -143,7 +145,8 @@ def test_no_vendor_and_no_type(tmp_path: Path) -> None:
     product = only(tmp_path, lone())
     assert product.brand is None
     assert product.categories == ()
-    assert (product.definition["brand"], product.definition["category"]) == (None, None)
+    assert product.definition["brand"] is None
+    assert "category" not in product.definition
 
 
 @pytest.mark.parametrize(("quantity", "stock"), [("-3", 0), ("0", 0), ("12", 12), ("9999999", 1_000_000)])
@@ -242,7 +245,7 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
     other.write_text("a,b\n1,2\n")
     with pytest.raises(NotThatFormat, match="neither"):
         format_of(other)
-    with pytest.raises(NotThatFormat, match="no column 'Handle'"):
+    with pytest.raises(NotThatFormat, match="no column 'Title' and no 'URL handle'"):
         list(parse(other))
     latin = tmp_path / "latin.csv"
     latin.write_bytes(shopify_file(tmp_path, lone()).read_bytes() + b"caf\xe9,Cafe\n")

@@ -25,10 +25,10 @@ def staff(owner: Connection) -> Any:
     return make_staff(owner)
 
 
-def item(slug: str, sku: str, known_by_sku: bool = False, **changes: Any) -> dict[str, Any]:
+def item(slug: str, sku: str, **changes: Any) -> dict[str, Any]:
     only = {**variants()[0], "sku": sku, "option_values": []}
     definition = SHIRT | {"options": [], "images": [], "variants": [only]} | changes
-    return {"slug": slug, "known_by_sku": known_by_sku, "definition": definition}
+    return {"slug": slug, "definition": definition}
 
 
 def load(connection: Connection, staff: Any, *items: dict[str, Any]) -> dict[str, str]:
@@ -60,10 +60,21 @@ def test_what_is_good_goes_in_and_the_rest_is_told(owner: Connection, command: C
     assert load(command, staff, item("a", "A", title="New")) == {"a": "changed"}
 
 
-def test_a_product_may_be_known_by_its_sku(owner: Connection, command: Connection, staff: Any) -> None:
-    load(command, staff, item("old-title", "A", known_by_sku=True))
-    assert load(command, staff, item("new-title", "A", known_by_sku=True, title="New")) == {"new-title": "changed"}
+def test_a_product_may_be_stored_by_another_slug(owner: Connection, command: Connection, staff: Any) -> None:
+    load(command, staff, item("old-title", "A"))
+    again = item("new-title", "A", title="New") | {"stored_slug": "old-title"}
+    assert load(command, staff, again) == {"new-title": "changed"}
     assert rows(owner, "SELECT slug, title FROM store.products") == [("old-title", "New")]
+
+
+def test_what_was_read_before_another_change_is_refused(owner: Connection, command: Connection, staff: Any) -> None:
+    load(command, staff, item("a", "A") | {"version": 0}, item("b", "B") | {"version": 0})
+    version = one(owner, "SELECT version FROM store.products WHERE slug = 'a'")
+    assert load(command, staff, item("a", "A", title="One") | {"version": version}) == {"a": "changed"}
+    stale = [item("a", "A", title="Two") | {"version": version}, item("b", "B", title="Two") | {"version": version}]
+    assert load(command, staff, *stale) == {"a": "KI016", "b": "changed"}
+    assert rows(owner, "SELECT title FROM store.products ORDER BY slug") == [("One",), ("Two",)]
+    assert load(command, staff, item("a", "A") | {"version": 0}) == {"a": "KI016"}, "it is no new product"
 
 
 def test_permission(owner: Connection, command: Connection) -> None:
