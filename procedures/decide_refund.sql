@@ -133,7 +133,9 @@ BEGIN
                 p_own_tx => FALSE,
                 o_result => o_result
             );
-            o_result := o_result || pg_catalog.jsonb_build_object('refund', v_refund, 'position', v_refund -> 'position');
+            o_result := o_result || pg_catalog.jsonb_build_object(
+                'refund', v_refund - 'position', 'position', v_refund -> 'position'
+            );
 
             IF p_idempotency_key IS NOT NULL THEN
                 CALL store.store_idempotent_result(

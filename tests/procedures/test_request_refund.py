@@ -96,6 +96,7 @@ def test_a_colleague_approves_and_the_refund_starts_in_that_moment(
     assert (decided["status"], decided["decided_by"], decided["note"]) == ("approved", str(finance), "seen")
     assert (decided["refund"]["status"], decided["refund"]["amount"]) == ("initiated", 2 * PRICE)
     assert decided["refund_id"] == decided["refund"]["id"]
+    assert "position" not in decided["refund"], "what is for the envelope is no part of the document"
     assert one(owner, "SELECT max(position) FROM store.outbox") == decided["position"]
     assert order_row(owner, order)["refund_pending_total"] == 2 * PRICE
     assert on_hand(owner, variant) == shelf + 2
