@@ -13,8 +13,10 @@ from uuid import UUID
 import orjson
 import psycopg
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 from redis import asyncio as async_redis
+from redis.cluster import RedisCluster
 
 from app.core.config import Settings
 from app.core.database import command_pool
@@ -26,12 +28,13 @@ from tests.events.conftest import events, until
 from tests.support.builders import one
 from tests.support.databases import Database
 from tests.support.processes import full_environment
+from tests.support.redis_cluster import started_cluster
 
 Connection = psycopg.Connection[Any]
 SHARDS = 4
 
 
-def entries(redis: Redis, topic: str = "catalog") -> list[tuple[str, dict[str, Any]]]:
+def entries(redis: Redis | RedisCluster, topic: str = "catalog") -> list[tuple[str, dict[str, Any]]]:
     """All entries of a topic's streams: id and event, stream by stream."""
     return [
         (entry.decode(), orjson.loads(fields[b"event"]))
@@ -40,7 +43,7 @@ def entries(redis: Redis, topic: str = "catalog") -> list[tuple[str, dict[str, A
     ]
 
 
-def positions(redis: Redis) -> list[int]:
+def positions(redis: Redis | RedisCluster) -> list[int]:
     return sorted(event["position"] for _, event in entries(redis))
 
 
@@ -216,6 +219,22 @@ async def test_a_redis_that_is_ahead_of_the_database_is_not_written_to(
             await Relay(settings, pool).begin(connection, Streams(aredis, SHARDS, 1000))
     await streams.forget()
     assert redis.keys("*") == []
+
+
+async def test_streams_in_a_redis_cluster(settings: Settings, owner: Connection) -> None:
+    """Each stream with its position in one slot, the streams over the nodes; emptied, and filled again."""
+    with started_cluster() as ports:
+        there = settings.model_copy(update={"redis_url": SecretStr(f"redis+cluster://127.0.0.1:{ports[0]}")})
+        products = [uuid.uuid4() for _ in range(20)]
+        with RedisCluster(host="127.0.0.1", port=ports[0]) as cluster:
+            async with relaying(there, from_start=True):
+                for product in products:
+                    last = events(owner, product)
+                await until(lambda: one(owner, "SELECT max(position) FROM store.event_relays") == last)
+                assert positions(cluster) == list(range(1, last + 1))
+                assert min(Redis(port=port).dbsize() for port in ports) >= 1
+                cluster.flushall(target_nodes="primaries")
+                await until(lambda: positions(cluster) == list(range(1, last + 1)))
 
 
 async def test_a_consumer_group_reads_each_event_once(settings: Settings, owner: Connection, redis: Redis) -> None:
