@@ -44,7 +44,12 @@ class Consistency:
 async def consistency(
     token: Annotated[
         str | None,
-        Header(alias="X-Consistency-Token", description="From a command's answer: read what it wrote.", max_length=18),
+        Header(
+            alias="X-Consistency-Token",
+            description="From a command's answer: read what it wrote.",
+            max_length=18,
+            pattern="^[0-9]+$",
+        ),
     ] = None,
     prefer: Annotated[
         str | None,

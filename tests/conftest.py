@@ -21,6 +21,7 @@ from app.core.paths import ROOT
 from tests.support.cluster import MIGRATED, RUN_DIR_VARIABLE, Cluster, broken_procedures, run_dir
 from tests.support.cluster import cluster as start_cluster
 from tests.support.databases import Database, cloned
+from tests.support.fault_report import Report
 from tests.support.reaper import WORKERS_LOCK
 
 REAPER_SECONDS = 60
@@ -68,11 +69,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the procedures that did not install: they explain the failures above."""
-    if RUN_DIR_VARIABLE in os.environ and (broken := broken_procedures()):
+    """Name the procedures that did not install, which explains the failures above; and what the fault tests tried."""
+    if RUN_DIR_VARIABLE not in os.environ:
+        return
+    if broken := broken_procedures():
         terminalreporter.section("procedures that did not install")
         for message in broken:
             terminalreporter.line(message, red=True)
+    if lines := Report(run_dir()).lines():
+        terminalreporter.section("faults")
+        width = max(len(what) for what, *_ in lines)
+        for what, tried, wrong, note in lines:
+            terminalreporter.line(f"{what:<{width}}  {tried:>7,} tried  {wrong:>3} wrong  {note}")
+
+
+@pytest.fixture(scope="session")
+def faults_report() -> Report:
+    """Where a fault test adds what it measured."""
+    return Report(run_dir())
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,11 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 UNKNOWN_PEER = "::"  # a unix socket has no address
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+KEY_HEADER = "Idempotency-Key"
+MATCH_HEADER = "If-Match"
+ETAG_PATTERN = r'^\s*(W/)?"[0-9]{1,18}"\s*$'
+OPTIONAL_ETAG_PATTERN = ETAG_PATTERN[:-1] + r"$|^\s*\*\s*$"
 _ETAG = re.compile(r'^(?:W/)?"(\d{1,18})"$')
-_IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 SECURITY_HEADERS = (
     ("x-content-type-options", "nosniff"),
@@ -98,16 +101,8 @@ async def request_context(request: Request) -> RequestContext:
 Context = Annotated[RequestContext, Depends(request_context)]
 
 
-async def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None) -> str:
-    """The required ``Idempotency-Key``: 1–255 visible ASCII characters."""
-    if key is None:
-        raise Refused("idempotency_key_missing")
-    if not _IDEMPOTENCY_KEY.match(key):
-        raise Refused("idempotency_key_missing", "The key must be 1 to 255 visible ASCII characters.")
-    return key
-
-
-IdempotencyKey = Annotated[str, Depends(idempotency_key)]
+# 1 to 255 visible ASCII characters; without it, or with another, `idempotency_key_missing`
+IdempotencyKey = Annotated[str, Header(alias=KEY_HEADER, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 
 
 def request_hash(*parts: object) -> bytes:
@@ -123,14 +118,14 @@ def version_of_etag(value: str) -> int:
     return int(match.group(1))
 
 
-async def required_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
+async def required_version(if_match: Annotated[str, Header(alias=MATCH_HEADER, pattern=ETAG_PATTERN)]) -> int:
     """The version a change is based on, from the required ``If-Match``; ``428`` without it."""
-    if if_match is None:
-        raise Refused("precondition_required")
     return version_of_etag(if_match)
 
 
-async def optional_version(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
+async def optional_version(
+    if_match: Annotated[str | None, Header(alias=MATCH_HEADER, pattern=OPTIONAL_ETAG_PATTERN)] = None,
+) -> int | None:
     """The version of ``If-Match`` if it was sent (``*`` counts as not sent)."""
     return None if if_match is None or if_match.strip() == "*" else version_of_etag(if_match)
 

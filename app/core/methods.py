@@ -9,17 +9,23 @@ _PARAMETER = re.compile(r"\\\{(\w+)(?::path)?\\\}")
 
 
 @lru_cache(maxsize=4)
-def _paths(app: FastAPI) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+def _paths(app: FastAPI) -> tuple[tuple[re.Pattern[str], int, tuple[str, ...]], ...]:
     found = []
     for path, operations in app.openapi()["paths"].items():
         pattern = re.compile("^" + _PARAMETER.sub(r"[^/]+", re.escape(path)) + "$")
-        found.append((pattern, tuple(method.upper() for method in operations)))
+        literal = sum("{" not in part for part in path.split("/"))
+        found.append((pattern, literal, tuple(method.upper() for method in operations)))
     return tuple(found)
 
 
 def allowed_methods(app: FastAPI, path: str) -> str:
-    """The value of ``Allow`` for ``path``: every method of every route that matches it, HEAD wherever GET is."""
-    methods = {method for pattern, several in _paths(app) if pattern.match(path) for method in several}
+    """The value of ``Allow`` for ``path``: every method of the most literal path that matches, HEAD wherever GET is.
+
+    ``/things/receipts`` is the collection of receipts before it is a thing of that name.
+    """
+    matching = [(literal, several) for pattern, literal, several in _paths(app) if pattern.match(path)]
+    most = max((literal for literal, _ in matching), default=0)
+    methods = {method for literal, several in matching if literal == most for method in several}
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from app.core.errors import BY_CODE
 from app.core.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_BASE
 
@@ -31,6 +33,11 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     for code in dict.fromkeys((*codes, *ALWAYS)):
         by_status.setdefault(BY_CODE[code].status, []).append(code)
     return {status: _response(found) for status, found in sorted(by_status.items())}
+
+
+def made(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a PUT that answers 201 when there was nothing of that name before."""
+    return {201: {"model": model, "description": "It was made."}}
 
 
 def _response(codes: list[str]) -> dict[str, Any]:

@@ -86,9 +86,26 @@ def _on_refused(_: Request, error: Exception) -> Response:
     return problem(error.refusal, error.detail, error.extra)
 
 
+# A header that says what a change is based on, or which one it is, has refusals of its own: missing, and malformed.
+_HEADER_REFUSALS = {
+    ("header", "Idempotency-Key"): (
+        ("idempotency_key_missing", None),
+        ("idempotency_key_missing", "The key must be 1 to 255 visible ASCII characters."),
+    ),
+    ("header", "If-Match"): (
+        ("precondition_required", None),
+        ("version_mismatch", "If-Match must be an ETag that this API gave."),
+    ),
+}
+
+
 def _on_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
+    for item in errors:
+        if item["loc"] in _HEADER_REFUSALS:
+            code, detail = _HEADER_REFUSALS[item["loc"]][item["type"] != "missing"]
+            return problem(BY_CODE[code], detail)
     if any(item["type"] == "json_invalid" for item in errors):
         return problem(BY_CODE["malformed_json"])
     listed = [

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from app.core.http import Context, IdempotencyKey, OptionalVersion, RequiredVersion, json_response
-from app.core.openapi import problems
+from app.core.openapi import made, problems
 from app.core.security import CurrentStaff
 from app.utils.phones import MobilePhone
 from command_api.schemas.base import Name, Slug
@@ -47,7 +47,7 @@ def _saved(outcome: Outcome) -> Response:
     return json_response(document, status, version=document["version"], position=outcome.position)
 
 
-@router.put("/brands/{slug}", response_model=Brand, responses=problems(*SAVED))
+@router.put("/brands/{slug}", response_model=Brand, responses=made(Brand) | problems(*SAVED))
 async def save_brand(
     slug: Slug, body: BrandBody, staff: CurrentStaff, state: State, context: Context, version: OptionalVersion
 ) -> Response:
@@ -61,7 +61,7 @@ async def save_brand(
 @router.put(
     "/categories/{slug}",
     response_model=Category,
-    responses=problems(*SAVED, "category_not_found", "category_cycle"),
+    responses=made(Category) | problems(*SAVED, "category_not_found", "category_cycle"),
 )
 async def save_category(
     slug: Slug, body: CategoryBody, staff: CurrentStaff, state: State, context: Context, version: OptionalVersion
@@ -76,7 +76,7 @@ async def save_category(
 @router.put(
     "/products/{slug}",
     response_model=Product,
-    responses=problems(*SAVED, "product_not_found", "category_not_found", "already_exists"),
+    responses=made(Product) | problems(*SAVED, "product_not_found", "category_not_found", "already_exists"),
 )
 async def save_product(
     slug: Slug, body: ProductBody, staff: CurrentStaff, state: State, context: Context, version: OptionalVersion
@@ -122,7 +122,9 @@ async def set_price(
     return json_response(outcome.result, 201, position=outcome.position, replayed=outcome.replayed)
 
 
-@router.put("/warehouses/{code}", response_model=Warehouse, responses=problems(*SAVED, "warehouse_not_found"))
+@router.put(
+    "/warehouses/{code}", response_model=Warehouse, responses=made(Warehouse) | problems(*SAVED, "warehouse_not_found")
+)
 async def save_warehouse(
     code: Annotated[WarehouseCode, Path()],
     body: WarehouseBody,
@@ -138,7 +140,7 @@ async def save_warehouse(
     )
 
 
-@router.put("/shipping-rules/{name}", response_model=ShippingRule, responses=problems(*SAVED))
+@router.put("/shipping-rules/{name}", response_model=ShippingRule, responses=made(ShippingRule) | problems(*SAVED))
 async def save_shipping_rule(
     name: Annotated[Name, Path()],
     body: ShippingRuleBody,
@@ -152,7 +154,9 @@ async def save_shipping_rule(
     return _saved(await catalog.save(state, "save_shipping_rule", key, document, version, staff.user_id, context))
 
 
-@router.put("/staff/{phone}", response_model=StaffMember, responses=problems(*STAFF, "user_blocked"))
+@router.put(
+    "/staff/{phone}", response_model=StaffMember, responses=made(StaffMember) | problems(*STAFF, "user_blocked")
+)
 async def grant_role(
     phone: Annotated[MobilePhone, Path()], body: StaffBody, staff: CurrentStaff, state: State, context: Context
 ) -> Response:

@@ -39,6 +39,7 @@ def _order(outcome: Outcome, status: int = 200) -> Response:
         *KEYED,
         *("cart_not_found", "cart_empty", "cart_changed", "out_of_stock", "address_not_found", "not_serviceable"),
         *("payment_method_unavailable", "coupon_exhausted", "coupon_user_limit", "user_blocked", "user_not_found"),
+        "version_mismatch",
     ),
 )
 async def check_out(

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -36,10 +36,10 @@ def _list_of(kind: str, what: str, *permissions: str) -> Answer:
     return read
 
 
-def _one_of(kind: str, what: str, missing: str, *permissions: str) -> Answer:
+def _one_of(kind: str, key: str, what: str, missing: str, *permissions: str) -> Answer:
     gate = allowed(*permissions)
 
-    async def read(name: Token, state: Annotated[QueryState, gate]) -> Response:
+    async def read(name: Annotated[Token, Path(alias=key)], state: Annotated[QueryState, gate]) -> Response:
         found = await things.one(state.primary, kind, name)
         if found is None:
             raise Refused(missing)
@@ -49,11 +49,16 @@ def _one_of(kind: str, what: str, missing: str, *permissions: str) -> Answer:
     return read
 
 
+# what each kind is kept under; its writes name it so too
+_KEYS = {"warehouses": "code", "shipping-rules": "name", "staff": "phone"}
+
+
 def _offer(kind: str, tag: str, items: type[BaseModel], item: type[BaseModel], missing: str, *permissions: str) -> None:
+    key = _KEYS.get(kind, "slug")
     what = kind.replace("-", " ").capitalize()
     reads = (
         (f"/{kind}", _list_of(kind, what, *permissions), items, REFUSALS),
-        (f"/{kind}/{{name}}", _one_of(kind, what, missing, *permissions), item, (*REFUSALS, missing)),
+        (f"/{kind}/{{{key}}}", _one_of(kind, key, what, missing, *permissions), item, (*REFUSALS, missing)),
     )
     for path, read, model, refusals in reads:
         router.add_api_route(

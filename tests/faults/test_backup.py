@@ -22,13 +22,13 @@ from projections.books import connect
 from projections.registry import PROJECTIONS
 from projections.verify import verify_redis
 from query_api.main import create_app
-from tests.faults.report import Report
 from tests.support.api import bearer, serving
 from tests.support.books import assert_books_balance
 from tests.support.builders import make_order, make_product, one
 from tests.support.cli import environment_for, kirana
 from tests.support.cluster import Cluster, run_dir
 from tests.support.databases import Database, settings_for
+from tests.support.fault_report import Report
 from tests.support.paying import paid_order
 from tests.support.projecting import projecting, reached
 

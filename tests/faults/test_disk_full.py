@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.plant import plant
-from tests.faults.report import Report
 from tests.faults.test_kills import prove, recovered, shopping
 from tests.support.cluster import run_dir
+from tests.support.fault_report import Report
 
 MEBIBYTE = 2**20
 SIZE = 400 * MEBIBYTE

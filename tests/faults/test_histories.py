@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from tests.faults.histories import History, Operation, Step, linearizable, money, stock, uses
-from tests.faults.report import Report
 from tests.support.builders import (
     call,
     idempotent,
@@ -29,6 +28,7 @@ from tests.support.builders import (
     make_user,
 )
 from tests.support.databases import Database
+from tests.support.fault_report import Report
 from tests.support.paying import begin
 from tests.tidy.procedure_source import PROCEDURES
 

@@ -18,9 +18,9 @@ import pytest
 
 from tests.faults.plant import Plant, plant
 from tests.faults.proof import books_agree, nothing_lost_nothing_doubled, views_agree
-from tests.faults.report import Report
 from tests.faults.shoppers import Gate, Shopper
 from tests.support.builders import make_address, make_coupon, make_product, make_staff, make_user, one, rows
+from tests.support.fault_report import Report
 from tests.support.projecting import reached
 
 SHOPPERS = 10

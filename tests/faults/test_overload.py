@@ -18,10 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.crowd import flood
 from tests.faults.pipe import Pipe
-from tests.faults.report import Report
 from tests.support.api import bearer
 from tests.support.builders import expire_hold, make_order, make_product, make_staff, make_user, one
 from tests.support.databases import Database
+from tests.support.fault_report import Report
 from tests.support.paying import give_back, paid_order
 from tests.support.processes import free_port, full_environment, process, wait_until_ready
 
