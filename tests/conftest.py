@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
+import hypothesis
 import psycopg
 import pytest
 import redis as redis_package
@@ -23,6 +24,12 @@ from tests.support.cluster import cluster as start_cluster
 from tests.support.databases import Database, cloned
 from tests.support.fault_report import Report
 from tests.support.reaper import WORKERS_LOCK
+
+# A machine that is busy is no reason for a property to fail.
+hypothesis.settings.register_profile(
+    "kirana", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("kirana")
 
 REAPER_SECONDS = 60
 LONG_FORM_SECONDS = 3600
