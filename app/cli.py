@@ -19,6 +19,7 @@ GROUPS = (
     "projections",
     "catalog",
     "demo",
+    "payments",
     "staff",
     "privacy",
     "docs",

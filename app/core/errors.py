@@ -84,6 +84,13 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "payment_mismatch", "KI043", 409, "The amount paid is not the amount due", "It is flagged; the money goes back."
     ),
+    # settlement
+    Refusal("settlement_file_not_found", "KI044", 404, "No such settlement file", "Check the id."),
+    Refusal(
+        "settlement_file_closed", "KI045", 409, "The settlement file was read to its end", "Send a file of its own."
+    ),
+    Refusal("settlement_line_not_found", "KI046", 404, "No such settlement line", "Check the id."),
+    Refusal("settlement_line_state", "KI047", 409, "The line has nothing to close", "See `resolution` for why."),
     # refund
     Refusal("refund_not_found", "KI050", 404, "No such refund", "Check the id."),
     Refusal("refund_exceeds_captured", "KI051", 409, "More than was paid", "Ask for no more than what is left."),

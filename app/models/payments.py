@@ -127,6 +127,7 @@ class MoneyMovement(Base):
     __table_args__ = (
         UniqueConstraint("provider", "provider_ref", "kind"),
         one_of("kind", ("capture", "refund")),
+        Index("ix_money_movements_provider_created", "provider", "created_at"),
         CheckConstraint("CASE kind WHEN 'capture' THEN amount > 0 ELSE amount < 0 END", name="sign_fits_kind"),
         CheckConstraint("(kind = 'refund') = (refund_id IS NOT NULL)", name="refund_names_itself"),
         Index("uq_money_movements_refund", "refund_id", unique=True, postgresql_where=text("refund_id IS NOT NULL")),

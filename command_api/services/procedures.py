@@ -9,6 +9,7 @@ finds what the first one did.
 import asyncio
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,9 @@ from app.core.database import CommandPool
 from app.core.errors import BY_SQLSTATE, Refused
 from app.core.telemetry.calls import ObservedCall
 
-Value = str | int | bool | bytes | UUID | list[str] | list[UUID] | dict[str, Any] | list[dict[str, Any]] | None
+Value = (
+    str | int | bool | bytes | UUID | datetime | list[str] | list[UUID] | dict[str, Any] | list[dict[str, Any]] | None
+)
 
 MAX_ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.02

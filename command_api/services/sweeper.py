@@ -35,6 +35,7 @@ CHORES = (
     Chore("purge_expired_records", lambda result: int(result["purged"]), seconds=30.0),
     Chore("expire_staff_requests", lambda result: int(result["closed"]), seconds=30.0),
     Chore("purge_deliveries", lambda result: int(result["purged"]), seconds=30.0),
+    Chore("follow_settlements", lambda result: int(result["resolved"]), seconds=60.0),
 )
 
 

@@ -25,6 +25,7 @@ INDEXES = (
     ("ix_payments_to_check", "payments", ["check_at"], "check_at IS NOT NULL"),
     ("ix_refunds_to_check", "refunds", ["check_at"], "check_at IS NOT NULL"),
     ("ix_payment_events_payload", "payment_events", ["created_at"], "payload <> '{}'"),
+    ("ix_money_movements_provider_created", "money_movements", ["provider", "created_at"], None),
     ("ix_carts_guest_created", "carts", ["created_at"], "guest_token_hash IS NOT NULL"),
 )
 
@@ -47,7 +48,9 @@ def upgrade() -> None:
         op.create_check_constraint(f"ck_{table}_check_answer_known", table, answers, schema="store")
     set_attentions(ATTENTIONS)
     for name, table, columns, condition in INDEXES:
-        op.create_index(name, table, columns, schema="store", postgresql_where=sa.text(condition))
+        op.create_index(
+            name, table, columns, schema="store", postgresql_where=None if condition is None else sa.text(condition)
+        )
     # what is under way when this comes is asked about like what begins later
     op.execute("UPDATE store.payments SET check_at = now() WHERE status = 'created' AND provider <> 'cod'")
     op.execute("UPDATE store.refunds SET check_at = now() WHERE status = 'submitted'")
