@@ -16,13 +16,14 @@ from app.core.readiness import told_at_boot
 from app.core.redis_aid import RedisAid
 from app.core.telemetry import configure_logging
 from app.core.wake import ProjectorWake, redis_client
+from command_api.services.gateway import Gateway, http_gateway
 from command_api.services.otp_senders import OtpSender, otp_sender
 from command_api.services.revocations import RedisRevocations
 
 
 @dataclass(frozen=True, slots=True)
 class CommandState:
-    """Settings, the CALL pool, the engine of plain statements, Redis and what leans on it, and who sends codes."""
+    """Settings, the CALL pool, the engine of plain statements, Redis and its users, who sends codes, the gateways."""
 
     settings: Settings
     pool: CommandPool
@@ -32,6 +33,7 @@ class CommandState:
     revocations: RedisRevocations
     bucket: TokenBucket
     otp_sender: OtpSender
+    gateway: Gateway
 
 
 @asynccontextmanager
@@ -40,6 +42,7 @@ async def command_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[No
     configure_logging(settings)
     async with (
         otp_sender(settings) as sender,
+        http_gateway(settings) as gateway,
         command_pool(settings) as pool,
         redis_client(settings) as cache,
         told_at_boot("command", settings, pool),
@@ -54,6 +57,7 @@ async def command_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[No
             revocations=RedisRevocations(aid, settings),
             bucket=TokenBucket(aid, "ip", settings.command_rate_limit, settings.command_rate_seconds),
             otp_sender=sender,
+            gateway=gateway,
         )
         app.state.revocations = state.revocations
         yield

@@ -171,6 +171,7 @@ class Refund(Base):
         CheckConstraint("check_attempts >= 0", name="check_attempts_not_negative"),
         one_of("check_answer", REFUND_ANSWERS),
         Index("ix_refunds_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
+        Index("ix_refunds_unsettled", "updated_at", "id", postgresql_where=text("status <> 'succeeded'")),
         Index("ix_refunds_to_submit", "next_submit_at", postgresql_where=text("status = 'initiated'")),
     )
 

@@ -13,6 +13,8 @@ depends_on: str | Sequence[str] | None = None
 
 PERMISSIONS = {"payments.reconcile": ("owner", "finance")}
 TABLES = ("settlement_files", "settlements", "settlement_lines", "settlement_resolutions")
+# all but the error's text, which may quote a row
+DEAD_LETTER_COLUMNS = "projection, view_key, position, sqlstate, attempts, first_at, last_at"
 ATTENTIONS_BEFORE = "attention IN ('amount_mismatch', 'paid_after_hold', 'overpaid')"
 ATTENTIONS = "attention IN ('amount_mismatch', 'paid_after_hold', 'overpaid', 'refund_mismatch', 'refunded_twice')"
 ANSWERS = {
@@ -24,6 +26,7 @@ INDEXES = (
     ("ix_orders_attention", "orders", ["updated_at", "id"], "attention IS NOT NULL"),
     ("ix_payments_to_check", "payments", ["check_at"], "check_at IS NOT NULL"),
     ("ix_refunds_to_check", "refunds", ["check_at"], "check_at IS NOT NULL"),
+    ("ix_refunds_unsettled", "refunds", ["updated_at", "id"], "status <> 'succeeded'"),
     ("ix_payment_events_payload", "payment_events", ["created_at"], "payload <> '{}'"),
     ("ix_money_movements_provider_created", "money_movements", ["provider", "created_at"], None),
     ("ix_carts_guest_created", "carts", ["created_at"], "guest_token_hash IS NOT NULL"),
@@ -59,6 +62,7 @@ def upgrade() -> None:
     op.execute("GRANT UPDATE ON store.settlement_files, store.settlements TO kirana_writer")
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA store TO kirana_writer")
     op.execute(f"GRANT SELECT ON {listed} TO kirana_query, kirana_projector")
+    op.execute(f"GRANT SELECT ({DEAD_LETTER_COLUMNS}) ON read.dead_letters TO kirana_query")
     op.get_bind().execute(
         sa.text("INSERT INTO store.staff_role_permissions (role, permission) VALUES (:role, :permission)"),
         [{"role": role, "permission": permission} for permission, roles in PERMISSIONS.items() for role in roles],
@@ -71,6 +75,7 @@ def downgrade() -> None:
         sa.text("DELETE FROM store.staff_role_permissions WHERE permission = ANY(:permissions)"),
         {"permissions": list(PERMISSIONS)},
     )
+    op.execute(f"REVOKE SELECT ({DEAD_LETTER_COLUMNS}) ON read.dead_letters FROM kirana_query")
     for name, table, _, _ in reversed(INDEXES):
         op.drop_index(name, table_name=table, schema="store")
     op.execute(

@@ -22,7 +22,8 @@ class Versioned(NamedTuple):
     version: int
 
 
-def _document(columns: str) -> str:
+def document(columns: str) -> str:
+    """A SELECT's columns as one JSON document in bytes."""
     return f"convert_to((SELECT row_to_json(document) FROM (SELECT {columns}) AS document)::text, 'UTF8')"
 
 
@@ -38,7 +39,8 @@ async def may(primary: QueryPool, user_id: UUID, permissions: tuple[str, ...]) -
         return await cursor.fetchone() is not None
 
 
-async def _rows(primary: QueryPool, statement: str, values: dict[str, Any]) -> list[Row]:
+async def rows_of(primary: QueryPool, statement: str, values: dict[str, Any]) -> list[Row]:
+    """The rows of a list: a document each, and what the list is ordered by."""
     async with primary.connection() as connection:
         cursor = await connection.execute(statement, values, binary=True, prepare=False)
         return [Row(*row) for row in await cursor.fetchall()]
@@ -72,9 +74,9 @@ async def orders(primary: QueryPool, filters: dict[str, Any], limit: int, after:
     if after is not None:
         where.append("o.id < %(id)s::uuid")  # ids are UUIDv7: they sort by creation
         values["id"] = after[1]
-    return await _rows(
+    return await rows_of(
         primary,
-        f"SELECT {_document(ORDER_COLUMNS)}, o.created_at, o.id FROM store.orders o"
+        f"SELECT {document(ORDER_COLUMNS)}, o.created_at, o.id FROM store.orders o"
         " JOIN store.users u ON u.id = o.user_id"
         f" WHERE {' AND '.join(where)} ORDER BY o.id DESC LIMIT %(limit)s",
         values,
@@ -83,7 +85,7 @@ async def orders(primary: QueryPool, filters: dict[str, Any], limit: int, after:
 
 async def order(primary: QueryPool, order_id: UUID) -> Versioned | None:
     """An order's page as its shopper sees it, with what only the store's people see."""
-    staff = _document(
+    staff = document(
         'page."order", extra.user_id, extra.phone, extra.attention, extra.cart_id,'
         " COALESCE((SELECT json_agg((SELECT row_to_json(m) FROM (SELECT mm.id, mm.kind, mm.provider, mm.provider_ref,"
         " mm.amount, mm.created_at) AS m) ORDER BY mm.id) FROM store.money_movements mm WHERE mm.order_id = extra.id),"
@@ -142,9 +144,9 @@ COUPON_COLUMNS = """
 
 async def coupons(primary: QueryPool, limit: int, after: list[Any] | None) -> list[Row]:
     """All coupons by code."""
-    return await _rows(
+    return await rows_of(
         primary,
-        f"SELECT {_document(COUPON_COLUMNS)}, c.code, c.id FROM store.coupons c"
+        f"SELECT {document(COUPON_COLUMNS)}, c.code, c.id FROM store.coupons c"
         " WHERE c.code > %(code)s ORDER BY c.code LIMIT %(limit)s",
         {"limit": limit, "code": after[0] if after else ""},
     )
@@ -153,7 +155,7 @@ async def coupons(primary: QueryPool, limit: int, after: list[Any] | None) -> li
 async def coupon(primary: QueryPool, code: str) -> Versioned | None:
     """One coupon, with its version for If-Match."""
     return await _one(
-        primary, f"SELECT {_document(COUPON_COLUMNS)}, c.version FROM store.coupons c WHERE c.code = %s", code
+        primary, f"SELECT {document(COUPON_COLUMNS)}, c.version FROM store.coupons c WHERE c.code = %s", code
     )
 
 
@@ -174,9 +176,9 @@ async def refunds(primary: QueryPool, status: str | None, limit: int, after: lis
     if after is not None:
         where += " AND r.id < %(id)s::uuid"
         values["id"] = after[1]
-    return await _rows(
+    return await rows_of(
         primary,
-        f"SELECT {_document(REFUND_COLUMNS)}, r.created_at, r.id FROM store.refunds r"
+        f"SELECT {document(REFUND_COLUMNS)}, r.created_at, r.id FROM store.refunds r"
         " JOIN store.orders o ON o.id = r.order_id JOIN store.payments p ON p.id = r.payment_id"
         f" WHERE {where} ORDER BY r.id DESC LIMIT %(limit)s",
         values,
@@ -201,9 +203,9 @@ async def audit_log(
     if after is not None:
         where += " AND a.id < %(id)s::bigint"
         values["id"] = after[1]
-    return await _rows(
+    return await rows_of(
         primary,
-        f"SELECT {_document(ACTION_COLUMNS)}, a.created_at, a.id FROM store.staff_actions a"
+        f"SELECT {document(ACTION_COLUMNS)}, a.created_at, a.id FROM store.staff_actions a"
         f" JOIN store.users u ON u.id = a.staff_id WHERE {where} ORDER BY a.id DESC LIMIT %(limit)s",
         values,
     )
@@ -228,7 +230,7 @@ async def product(primary: QueryPool, slug: str) -> Versioned | None:
     """A product as staff write it, drafts too, with its version for If-Match."""
     return await _one(
         primary,
-        f"SELECT {_document(PRODUCT_COLUMNS)}, p.version FROM store.products p"
+        f"SELECT {document(PRODUCT_COLUMNS)}, p.version FROM store.products p"
         " LEFT JOIN store.brands b ON b.id = p.brand_id LEFT JOIN store.categories c ON c.id = p.category_id"
         " WHERE p.slug = %s",
         slug,
@@ -246,9 +248,8 @@ async def products(primary: QueryPool, status: str | None, limit: int, after: li
         "p.id, p.slug, p.title, p.status, p.published_at, p.version, p.updated_at, (SELECT count(*) FROM"
         " store.product_variants v WHERE v.product_id = p.id) AS variant_count"
     )
-    return await _rows(
+    return await rows_of(
         primary,
-        f"SELECT {_document(columns)}, p.slug, p.id FROM store.products p WHERE {where}"
-        " ORDER BY p.slug LIMIT %(limit)s",
+        f"SELECT {document(columns)}, p.slug, p.id FROM store.products p WHERE {where} ORDER BY p.slug LIMIT %(limit)s",
         values,
     )

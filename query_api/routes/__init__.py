@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from query_api.routes import (
     accounts,
     admin,
+    admin_money,
     admin_staff,
     admin_stock,
     admin_webhooks,
@@ -19,6 +20,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     products.router,
     accounts.router,
     admin.router,
+    admin_money.router,
     admin_stock.router,
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
     things.router,

@@ -12,6 +12,7 @@ PARAMETERS = {
     "slug": "matrix",
     "code": "MATRIX10",
     "name": "matrix",
+    "line_id": "1",
     "phone": "+919876500099",
     "position": "1",
 }
@@ -48,6 +49,9 @@ SETTINGS = {
     "refund_approval_seconds": 604800,
     "invitation_seconds": 604800,
 }
+SETTLEMENT_FILE = (
+    "kind,provider,provider_ref,amount,currency,settlement_id\npayment,matrix,pay_matrix,1,INR,setl_matrix\n"
+)
 VARIANT = {"sku": "MATRIX-1", "price": 100, "tax_class": "gst-5"}
 
 OPERATIONS: dict[str, Operation] = {
@@ -65,6 +69,17 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/admin/refund-approvals/{approval_id}": may("refunds.approve", "orders.read"),
     "POST /v1/admin/refund-approvals/{approval_id}/approve": may("refunds.approve", note="test"),
     "POST /v1/admin/refund-approvals/{approval_id}/decline": may("refunds.approve", note="test"),
+    # money
+    "GET /v1/admin/attention": may("payments.reconcile", "orders.read"),
+    "GET /v1/admin/payments": may("payments.reconcile", "orders.read"),
+    "GET /v1/admin/payments/{payment_id}": may("payments.reconcile", "orders.read"),
+    "POST /v1/admin/payments/{payment_id}/check": may("payments.reconcile"),
+    "GET /v1/admin/settlements": may("payments.reconcile", "orders.read"),
+    "GET /v1/admin/settlement-files": may("payments.reconcile", "orders.read"),
+    "POST /v1/admin/settlement-files": may("payments.reconcile", name="f.csv", csv=SETTLEMENT_FILE),
+    "GET /v1/admin/settlement-lines": may("payments.reconcile", "orders.read"),
+    "POST /v1/admin/settlement-lines/{line_id}/close": may("payments.reconcile", note="test"),
+    "POST /v1/admin/orders/{order_id}/attention/clear": may("orders.write", note="test"),
     # stock
     "GET /v1/admin/inventory/{sku}": may("inventory.write", "orders.read"),
     "POST /v1/admin/inventory/receipts": may("inventory.write", sku="MATRIX-1", warehouse_code="BLR", quantity=1),
