@@ -4,7 +4,7 @@
 -- Raises: KI030 order_not_found, KI031 order_state, KI040 payment_not_found, KI051 refund_exceeds_captured, KI067
 --         forbidden, KI073 invalid_value; KI052 refund_line_invalid by refund_order_lines.
 -- Emits:  refund.initiated; what restore_inventory and record_refund_step emit.
--- Called by: POST /v1/orders/{id}/refunds, POST /v1/admin/orders/{id}/refunds, close_order, settle_capture
+-- Called by: POST /v1/admin/orders/{id}/refunds, close_order, settle_capture, settle_return, place_replacement
 CREATE OR REPLACE PROCEDURE store.initiate_refund(
     IN    p_actor_id         uuid,
     IN    p_as_staff         boolean,
@@ -79,7 +79,7 @@ BEGIN
                     MESSAGE = 'There is no such order.',
                     DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
             END IF;
-            IF p_kind = 'return' AND NOT p_as_staff AND NOT EXISTS (
+            IF p_kind = 'return' AND NOT p_as_staff AND p_actor_id IS NOT NULL AND NOT EXISTS (
                 SELECT 1
                 FROM store.order_events AS e
                 CROSS JOIN store.store_settings AS s
@@ -103,12 +103,13 @@ BEGIN
             -- A failed refund is still owed, so it counts as gone like any other.
             SELECT
                 p.id,
-                p.provider,
+                COALESCE(s.provider, p.provider),
                 p.captured_amount - (
                     SELECT COALESCE(pg_catalog.sum(r.amount), 0)::bigint FROM store.refunds AS r WHERE r.payment_id = p.id
                 ) AS amount_left
             INTO v_payment_id, v_provider, v_left
             FROM store.payments AS p
+            LEFT JOIN store.payments AS s ON s.id = p.source_payment_id
             WHERE p.order_id = p_order_id
                 AND (p.id = p_payment_id OR (p_payment_id IS NULL AND p.captured_amount > 0))
             ORDER BY amount_left DESC, p.attempt_no

@@ -62,14 +62,16 @@ BEGIN
             SELECT r.id
             INTO v_refund_id
             FROM store.refunds AS r
-            INNER JOIN store.payments AS p ON p.id = r.payment_id
+            INNER JOIN store.payments AS t ON t.id = r.payment_id
+            INNER JOIN store.payments AS p ON p.id = COALESCE(t.source_payment_id, t.id)
             WHERE p.provider = p_provider
                 AND r.id = COALESCE(
                     p_refund_id,
                     (
                         SELECT k.id
                         FROM store.refunds AS k
-                        WHERE k.payment_id = v_payment_id
+                        INNER JOIN store.payments AS y ON y.id = k.payment_id
+                        WHERE COALESCE(y.source_payment_id, y.id) = v_payment_id
                             AND k.provider_refund_id = p_provider_refund_id
                         LIMIT 1
                     )

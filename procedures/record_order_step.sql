@@ -1,7 +1,7 @@
 -- record_order_step: move an order along, write its history and its outbox row, and give the order as it now is.
--- Locks:  order.
+-- Locks:  order; invoice series when it ships without an invoice.
 -- Raises: KI030 order_not_found, KI031 order_state.
--- Emits:  the event named by p_event, such as order.confirmed.
+-- Emits:  the event named by p_event, such as order.confirmed; invoice.issued when it ships without one.
 -- Called by: whatever changes an order's status, as its last write; p_to_status NULL notes an event without a step.
 CREATE OR REPLACE PROCEDURE store.record_order_step(
     IN    p_order_id    uuid,
@@ -21,6 +21,7 @@ DECLARE
     v_order    store.orders%ROWTYPE;
     v_from     text;
     v_position bigint;
+    v_ignored  jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -53,6 +54,15 @@ BEGIN
                     ERRCODE = 'KI031',
                     MESSAGE = 'The order can''t take that step from where it is.',
                     DETAIL = pg_catalog.jsonb_build_object('status', v_from, 'wanted', p_to_status)::text;
+            END IF;
+            IF p_to_status IN ('packed', 'shipped', 'cancelled') THEN
+                CALL store.note_due_document(
+                    p_order_id => p_order_id,
+                    p_step => p_to_status,
+                    p_context => p_context,
+                    p_own_tx => FALSE,
+                    o_result => v_ignored
+                );
             END IF;
             UPDATE store.orders AS o
             SET status = p_to_status,

@@ -39,6 +39,16 @@ BEGIN
             WHERE r.id = p_refund_id
             RETURNING r.* INTO v_refund;
         END IF;
+        IF p_event = 'refund.initiated' AND v_refund.kind IN ('cancellation', 'return', 'goodwill') THEN
+            CALL store.note_due_document(
+                p_order_id => v_refund.order_id,
+                p_step => 'refunded',
+                p_refund_id => p_refund_id,
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => v_step
+            );
+        END IF;
 
         -- When the last unit of a delivered order is on its way back, the order is a returned one.
         IF p_event = 'refund.initiated' AND v_refund.kind = 'return' AND EXISTS (

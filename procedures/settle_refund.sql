@@ -1,8 +1,9 @@
 -- settle_refund: book that a refund was paid out, once, or note that it failed: then it stays owed.
--- Locks:  order, then refund.
+-- Locks:  order, then return, refund.
 -- Raises: KI050 refund_not_found.
--- Emits:  refund.succeeded, refund.failed, refund.mismatched
--- Called by: payment_webhook, settle_refund_by_staff, the worker when a gateway refuses a refund outright
+-- Emits:  refund.succeeded, refund.failed, refund.mismatched; return.closed when that was a return's last step.
+-- Called by: payment_webhook, settle_refund_by_staff, the worker when a gateway refuses a refund outright,
+--         place_replacement (p_provider 'exchange': the money goes over to another order)
 CREATE OR REPLACE PROCEDURE store.settle_refund(
     IN    p_refund_id           uuid,
     IN    p_succeeded           boolean,
@@ -12,6 +13,7 @@ CREATE OR REPLACE PROCEDURE store.settle_refund(
     IN    p_currency            text    DEFAULT NULL,
     IN    p_actor_id            uuid    DEFAULT NULL,
     IN    p_actor_kind          text    DEFAULT 'gateway',
+    IN    p_provider            text    DEFAULT NULL,
     IN    p_context             jsonb   DEFAULT '{}',
     IN    p_own_tx              boolean DEFAULT TRUE,
     INOUT o_result              jsonb   DEFAULT NULL
@@ -21,9 +23,11 @@ AS $procedure$
 DECLARE
     v_refund    store.refunds%ROWTYPE;
     v_provider  text;
+    v_return_id uuid;
     v_reference text;
     v_outcome   text := 'ignored';
     v_document  jsonb := '{}';
+    v_closed    jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -51,9 +55,11 @@ BEGIN
                 DETAIL = pg_catalog.jsonb_build_object('refund_id', p_refund_id)::text;
         END IF;
 
-        SELECT p.provider
+        -- What came over from another order by an exchange is paid out by whoever took it in the first place.
+        SELECT COALESCE(p_provider, s.provider, p.provider)
         INTO v_provider
         FROM store.payments AS p
+        LEFT JOIN store.payments AS s ON s.id = p.source_payment_id
         WHERE p.id = v_refund.payment_id;
         v_reference := COALESCE(p_provider_refund_id, v_refund.provider_refund_id, p_refund_id::text);
 
@@ -145,6 +151,26 @@ BEGIN
                 p_own_tx => FALSE,
                 o_result => v_document
             );
+        END IF;
+        SELECT r.id
+        INTO v_return_id
+        FROM store.returns AS r
+        WHERE v_outcome = 'refunded'
+            AND r.refund_id = p_refund_id
+            AND r.status = 'refunded'
+        FOR UPDATE;
+        IF FOUND THEN
+            CALL store.record_return_step(
+                p_return_id => v_return_id,
+                p_actor_id => p_actor_id,
+                p_actor_kind => p_actor_kind,
+                p_event => 'return.closed',
+                p_to_status => 'closed',
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => v_closed
+            );
+            v_document := v_document || pg_catalog.jsonb_build_object('position', v_closed -> 'position');
         END IF;
         o_result := v_document || pg_catalog.jsonb_build_object('outcome', v_outcome);
     EXCEPTION WHEN OTHERS THEN

@@ -75,9 +75,10 @@ BEGIN
                     DETAIL = pg_catalog.jsonb_build_object('refund_id', p_refund_id)::text;
             END IF;
 
-            SELECT p.provider
+            SELECT COALESCE(s.provider, p.provider)
             INTO v_provider
             FROM store.payments AS p
+            LEFT JOIN store.payments AS s ON s.id = p.source_payment_id
             WHERE p.id = v_refund.payment_id;
             -- What a gateway is still at work on must not be paid out a second time by hand.
             IF NOT (v_refund.status = 'failed' OR (v_provider = 'cod' AND v_refund.status = 'initiated')) THEN

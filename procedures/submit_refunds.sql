@@ -17,6 +17,7 @@ BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
+        -- Money that came over by an exchange goes back through the payment that brought it in.
         -- A try that is never heard of again is repeated after a growing pause, under the same key: reference and version.
         WITH due AS (
             SELECT r.id
@@ -60,7 +61,8 @@ BEGIN
         )
         INTO o_result
         FROM picked AS k
-        INNER JOIN store.payments AS p ON p.id = k.payment_id;
+        INNER JOIN store.payments AS t ON t.id = k.payment_id
+        INNER JOIN store.payments AS p ON p.id = COALESCE(t.source_payment_id, t.id);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

@@ -96,6 +96,15 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("refund_exceeds_captured", "KI051", 409, "More than was paid", "Ask for no more than what is left."),
     Refusal("refund_line_invalid", "KI052", 422, "That line can't be refunded so", "See `field` for which."),
     Refusal("refund_state", "KI053", 409, "The refund is past that step", "See `state` for where it is."),
+    # return, invoice
+    Refusal("return_not_found", "KI054", 404, "No such return", "Check the id."),
+    Refusal("return_state", "KI055", 409, "The return can't take that step", "See `status` for where it is."),
+    Refusal("return_line_invalid", "KI056", 422, "That line can't be returned so", "See `field` and `left`."),
+    Refusal(
+        "exchange_unavailable", "KI057", 409, "It can't be exchanged for that", "See `reason`, or ask for a refund."
+    ),
+    Refusal("invoice_not_found", "KI058", 404, "No such invoice", "It is issued when the order is packed."),
+    Refusal("return_needs_approval", "KI059", 409, "The store looks at returns first", "POST to the order's /returns."),
     # identity
     Refusal("otp_rate_limited", "KI060", 429, "Too many codes asked for", "Wait as long as Retry-After says."),
     Refusal("otp_invalid", "KI061", 401, "The code does not fit", "Check it, or ask for a new one."),

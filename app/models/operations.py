@@ -50,9 +50,17 @@ class StoreSettings(Base):
     version: Mapped[Version]
     updated_at: Mapped[CreatedAt]
     low_stock_threshold: Mapped[int] = mapped_column(Integer, server_default=text("5"))
+    returns_need_approval: Mapped[bool] = mapped_column(server_default=text("false"))
+    seller_name: Mapped[str] = mapped_column(Text, server_default=text("'Kirana'"))
+    seller_gstin: Mapped[str | None] = mapped_column(Text)
+    seller_address: Mapped[str] = mapped_column(Text, server_default=text("''"))
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint(
+            "seller_gstin ~ '^[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]$'",
+            name="seller_gstin_shape",
+        ),
         CheckConstraint(
             "least(hold_seconds, max_cart_lines, max_line_quantity, max_cart_coupons, otp_seconds, otp_max_attempts,"
             " otp_per_phone_hour, otp_per_ip_hour, session_seconds, idempotency_seconds) > 0",

@@ -26,12 +26,17 @@ REFUND_ANSWERS = ("processed", "failed", "pending", "unknown", "away")
 
 
 class Payment(Base):
-    """One attempt to pay one order. At most one attempt of an order is open."""
+    """One attempt to pay one order. At most one attempt of an order is open.
+
+    ``exchange`` is money of another order that went over to this one with the goods exchanged for it; its
+    ``source_payment_id`` is the payment that brought it into the store, and the one to give it back through.
+    """
 
     __tablename__ = "payments"
 
     id: Mapped[UuidPk]
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    source_payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
     attempt_no: Mapped[int] = mapped_column(Integer)
     method: Mapped[str] = mapped_column(Text)
     provider: Mapped[str] = mapped_column(Text)
@@ -55,7 +60,7 @@ class Payment(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "attempt_no"),
         UniqueConstraint("provider", "provider_payment_id"),
-        one_of("method", ("upi", "card", "netbanking", "wallet", "cod")),
+        one_of("method", ("upi", "card", "netbanking", "wallet", "cod", "exchange")),
         one_of("status", ("created", "pending_collection", "captured", "mismatched", "failed", "cancelled")),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("captured_amount >= 0", name="captured_not_negative"),
@@ -65,6 +70,8 @@ class Payment(Base):
         CheckConstraint("check_attempts >= 0", name="check_attempts_not_negative"),
         one_of("check_answer", PAYMENT_ANSWERS),
         Index("ix_payments_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
+        CheckConstraint("(method = 'exchange') = (provider = 'exchange')", name="exchange_has_no_gateway"),
+        CheckConstraint("(method = 'exchange') = (source_payment_id IS NOT NULL)", name="exchange_has_source"),
         Index(
             "uq_payments_open",
             "order_id",

@@ -25,6 +25,13 @@ from command_api.state import State
 router = APIRouter()
 
 LINES = (*KEYED, "order_not_found", "order_state", "refund_exceeds_captured", "refund_line_invalid")
+AT_ONCE = (
+    "order_not_found",
+    "order_state",
+    "refund_exceeds_captured",
+    "return_line_invalid",
+    "return_needs_approval",
+)
 STAFF = (*KEYED, "forbidden", "refund_not_found", "refund_state")
 DECISION = (*KEYED, "forbidden", "refund_approval_not_found", "refund_approval_state", "second_person_required")
 WAITS: dict[int | str, dict[str, Any]] = {
@@ -44,9 +51,10 @@ def _refund(outcome: Outcome, status: int = 200) -> Response:
     tags=["refunds"],
     status_code=201,
     response_model=Refund,
-    responses=problems(*LINES),
+    responses=problems(*KEYED, *AT_ONCE),
+    deprecated=True,
 )
-async def request_return(
+async def refund_at_once(
     order_id: UUID,
     body: ReturnRequest,
     principal: CurrentPrincipal,
@@ -54,8 +62,12 @@ async def request_return(
     context: Context,
     key: IdempotencyKey,
 ) -> Response:
-    """Return a delivered order, or lines of it, within the return window; the money starts on its way back."""
-    outcome = await refunds.request_return(state, principal.user_id, order_id, key, body.model_dump(), context)
+    """Return units of a delivered order and have their money back at once, where the store looks at no return first.
+
+    It is a return like one of `POST /v1/orders/{order_id}/returns`, asked for, approved and refunded in one step; a
+    store that wants to see returns first (`returns_need_approval`) refuses it. New clients ask for a return.
+    """
+    outcome = await refunds.refund_at_once(state, principal.user_id, order_id, key, body.model_dump(), context)
     return _refund(outcome, 201)
 
 

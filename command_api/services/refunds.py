@@ -1,4 +1,4 @@
-"""Giving money back: the shopper's returns, the staff's refunds, and what staff do about refunds that are stuck."""
+"""Giving money back: refunds at once, the staff's refunds, and what staff do about refunds that are stuck."""
 
 from typing import Any
 from uuid import UUID
@@ -8,13 +8,22 @@ from command_api.services.procedures import Outcome, call
 from command_api.state import CommandState
 
 
-async def request_return(
+async def refund_at_once(
     state: CommandState, user_id: UUID, order_id: UUID, key: str, body: dict[str, Any], context: RequestContext
 ) -> Outcome:
     """The refund of what the shopper gives back; the goods are not on the shelf before staff have seen them."""
-    return await _initiate(
-        state, user_id, order_id, key, {"kind": "return", "shipping_amount": 0, "amount": None} | body, context
+    outcome = await call(
+        state.pool,
+        "refund_at_once",
+        p_user_id=user_id,
+        p_idempotency_key=key,
+        p_request_hash=request_hash(order_id, body),
+        p_order_id=order_id,
+        p_reason=body["reason"],
+        p_lines=_lines(body),
+        p_context=context.as_parameter(),
     )
+    return _rung(state, outcome)
 
 
 async def refund_by_staff(

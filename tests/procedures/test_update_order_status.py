@@ -47,8 +47,9 @@ def test_the_whole_way(owner: Connection, command: Connection, staff: UUID) -> N
     for status in WAY:
         detail = {"tracking_number": "BD 1"} if status == "shipped" else {}
         done = step(command, staff, order, status, p_detail=detail, p_expected_version=version)
-        assert (done["status"], done["version"]) == (status, version + 1)
-        version += 1
+        # shipped without an invoice, it gets one on the way, which is a version of its own
+        assert (done["status"], done["version"]) == (status, version + (2 if status == "shipped" else 1))
+        version = done["version"]
     path = rows(
         owner,
         "SELECT from_status, to_status, detail FROM store.order_events WHERE type = 'order.status_changed' ORDER BY id",

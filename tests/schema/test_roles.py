@@ -12,7 +12,15 @@ VERBS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 # what the command API's role may write itself (R25); of users, only the profile's columns
 PLAIN = {"wishlists", "addresses"}
 PROFILE = {"email", "full_name", "marketing_opt_in", "default_address_id", "version", "updated_at"}
-APPEND_ONLY = {"outbox", "stock_movements", "money_movements", "order_events", "staff_actions"}
+APPEND_ONLY = {
+    "outbox",
+    "stock_movements",
+    "money_movements",
+    "order_events",
+    "staff_actions",
+    "invoices",
+    "invoice_lines",
+}
 
 
 @pytest.fixture(scope="module")

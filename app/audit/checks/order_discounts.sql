@@ -1,4 +1,4 @@
--- An order's discount is what the coupons of its last claim took off.
+-- An order's discount is what the coupons of its last claim took off; an exchange passes on what its goods had off.
 SELECT
     'orders' AS table_name,
     o.number AS key,
@@ -15,3 +15,4 @@ LEFT JOIN (
     GROUP BY order_id
 ) AS u ON u.order_id = o.id
 WHERE o.discount_total <> COALESCE(u.amount, 0)
+    AND NOT EXISTS (SELECT 1 FROM store.returns AS r WHERE r.replacement_order_id = o.id)

@@ -20,7 +20,13 @@ INNER JOIN store.orders AS o ON o.id = s.order_id
 LEFT JOIN store.order_status_transitions AS t ON t.from_status = s.from_status AND t.to_status = s.to_status
 WHERE s.from_status IS DISTINCT FROM s.was
     OR (s.was IS NOT NULL AND t.to_status IS NULL)
-    OR (s.was IS NULL AND s.to_status <> 'pending_payment')
+    OR (
+        s.was IS NULL
+        AND s.to_status <> CASE
+            WHEN EXISTS (SELECT 1 FROM store.returns AS r WHERE r.replacement_order_id = o.id) THEN 'confirmed'
+            ELSE 'pending_payment'
+        END
+    )
 UNION ALL
 SELECT
     'orders',
