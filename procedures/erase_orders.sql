@@ -6,7 +6,7 @@
 CREATE OR REPLACE PROCEDURE store.erase_orders(
     IN    p_user_id   uuid,
     IN    p_staff_id  uuid,
-    IN    p_words     text[],
+    IN    p_words     text,
     IN    p_context   jsonb   DEFAULT '{}',
     IN    p_own_tx    boolean DEFAULT TRUE,
     INOUT o_result    jsonb   DEFAULT NULL
@@ -65,11 +65,7 @@ BEGIN
         UPDATE store.order_events AS e
         SET detail = pg_catalog.jsonb_build_object('erased', TRUE)
         WHERE e.order_id = ANY (v_order_ids)
-            AND EXISTS (
-                SELECT 1
-                FROM pg_catalog.unnest(p_words) AS w (word)
-                WHERE pg_catalog.strpos(pg_catalog.lower(e.detail::text), w.word) > 0
-            );
+            AND pg_catalog.lower(e.detail::text) ~ p_words;
 
         -- An audit row about the shopper that names the shopper keeps who did what, on what and when.
         SELECT pg_catalog.array_agg(x.id::text)
@@ -90,11 +86,7 @@ BEGIN
         SET before = CASE WHEN a.before IS NOT NULL THEN pg_catalog.jsonb_build_object('erased', TRUE) END,
             after = CASE WHEN a.after IS NOT NULL THEN pg_catalog.jsonb_build_object('erased', TRUE) END
         WHERE a.subject_id = ANY (v_subjects)
-            AND EXISTS (
-                SELECT 1
-                FROM pg_catalog.unnest(p_words) AS w (word)
-                WHERE pg_catalog.strpos(pg_catalog.lower(pg_catalog.concat(a.before, a.after)), w.word) > 0
-            );
+            AND pg_catalog.lower(pg_catalog.concat(a.before, a.after)) ~ p_words;
 
         -- Answers stored for staff who worked on these orders (their own keys only: the table has no other way in).
         WITH touched AS (
@@ -112,8 +104,10 @@ BEGIN
             )
                 AND EXISTS (
                     SELECT 1
-                    FROM pg_catalog.unnest(v_subjects) AS s (id)
-                    WHERE pg_catalog.strpos(k.result::text, s.id) > 0
+                    FROM pg_catalog.regexp_matches(
+                        k.result::text, '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', 'g'
+                    ) AS f (id)
+                    WHERE f.id[1] IN (SELECT pg_catalog.unnest(v_subjects))
                 )
             FOR UPDATE
         )

@@ -18,7 +18,7 @@ AS $procedure$
 DECLARE
     v_user    store.users%ROWTYPE;
     v_open    jsonb;
-    v_words   text[];
+    v_words   text;
     v_orders  jsonb;
     v_ignored jsonb;
 BEGIN
@@ -100,17 +100,16 @@ BEGIN
                     DETAIL = pg_catalog.jsonb_build_object('orders', v_open)::text;
             END IF;
 
-            -- What would give the shopper away wherever somebody typed it; shorter words would hit what is not meant.
-            SELECT pg_catalog.array_agg(DISTINCT j.word)
+            -- What would give the shopper away wherever somebody typed it, each part of a name too; shorter words would
+            -- hit what is not meant. They stand as in the text of a JSON document, between its quotes, made a pattern.
+            SELECT pg_catalog.string_agg(
+                DISTINCT pg_catalog.regexp_replace(j.word, '[]\[\\.^$*+?(){}|]', '\\\&', 'g'), '|'
+            )
             INTO v_words
             FROM (
-                SELECT pg_catalog.unnest(ARRAY[
-                    v_user.phone, pg_catalog."right"(v_user.phone, 10), v_user.email, v_user.full_name
-                ]) AS word
+                SELECT pg_catalog.unnest(ARRAY[v_user.phone, v_user.email, v_user.full_name]) AS word
                 UNION ALL
-                SELECT pg_catalog.unnest(ARRAY[
-                    a.recipient_name, a.phone, pg_catalog."right"(a.phone, 10), a.line1, a.line2, a.landmark
-                ])
+                SELECT pg_catalog.unnest(ARRAY[a.recipient_name, a.phone, a.line1, a.line2, a.landmark])
                 FROM store.addresses AS a
                 WHERE a.user_id = p_user_id
                 UNION ALL
@@ -120,10 +119,16 @@ BEGIN
                 WHERE o.user_id = p_user_id
                     AND f.key IN ('recipient_name', 'phone', 'line1', 'line2', 'landmark')
             ) AS w
-            -- as it stands in the text of a JSON document, between its quotes
-            CROSS JOIN LATERAL (SELECT pg_catalog.lower(pg_catalog.to_jsonb(w.word)::text) AS quoted) AS q
+            CROSS JOIN LATERAL (
+                SELECT w.word AS part
+                UNION ALL
+                SELECT pg_catalog."right"(w.word, 10) WHERE w.word ~ '^\+[0-9]{11,}$'
+                UNION ALL
+                SELECT pg_catalog.string_to_table(w.word, ' ') WHERE w.word !~ '[0-9]'
+            ) AS x
+            CROSS JOIN LATERAL (SELECT pg_catalog.lower(pg_catalog.to_jsonb(x.part)::text) AS quoted) AS q
             CROSS JOIN LATERAL (SELECT pg_catalog.substr(q.quoted, 2, pg_catalog.length(q.quoted) - 2) AS word) AS j
-            WHERE pg_catalog.length(w.word) >= 4;
+            WHERE pg_catalog.length(x.part) >= 4;
 
             CALL store.erase_orders(
                 p_user_id => p_user_id,

@@ -17,7 +17,7 @@ from app.main import create_app
 from projections.rebuild import rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.verify import verify
-from tests.privacy.traces import redis_keys_with, tables_with
+from tests.privacy.traces import redis_keys_with, tables_with, written
 from tests.support.api import bearer, log_in, sent_code, serving
 from tests.support.builders import call, idempotent, make_product, make_staff, one, refused, rows
 from tests.support.databases import Database
@@ -30,7 +30,7 @@ EMAIL = "kaveri.subramaniam@example.in"
 NAME = "Kaveri Subramaniam"
 RECIPIENT = "Aunt Lakshmi Devi"
 LINE1 = 'Flat 4B, "Sea View" Towers'
-LINE2 = "Behind the old mill"
+LINE2 = r"Behind [the] old mill (2nd floor) c:\lane ^1*?+{2}|$."  # a text that is no pattern
 LANDMARK = "Opposite Ganesh temple"
 WORDS = [PHONE, PHONE[3:], "kaveri", "subramaniam", RECIPIENT, "Sea View", LINE2, LANDMARK, "+919812312312"]
 ORDERS = PROJECTIONS["orders"]
@@ -119,7 +119,7 @@ async def shopped(api: httpx.AsyncClient, owner: Connection, settings: Settings)
 
     second = await shopper.order("KETTLE", address, LANDMARK)
     capture(owner, begin(owner, second))
-    reason = {"reason": f"{NAME} moved away"}
+    reason = {"reason": f"Flooded: {LINE2.upper()}"}
     cancelled = await api.post(
         f"/v1/admin/orders/{second['id']}/cancel", json=reason, headers=boss | {"Idempotency-Key": "staff-2"}
     )
@@ -173,7 +173,7 @@ async def test_nothing_names_the_person_afterwards(
         assert redis_keys_with(redis, WORDS) != set()
         money = rows(owner, "SELECT kind, amount FROM store.money_movements ORDER BY id")
         export = (await api.get("/v1/me/export", headers=shopper.headers)).text
-        assert all(word.replace('"', '\\"').lower() in export.lower() for word in WORDS), "the export holds it all"
+        assert all(form in export.lower() for form in written(WORDS)), "the export holds it all"
 
         code = await ask_code(api, owner, settings)
         answer = await api.post("/v1/me/erasure", json={"phone": PHONE, "code": code}, headers=shopper.headers)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 
+import orjson
 import redis
 
 from tests.support.builders import Connection, rows
@@ -14,9 +15,15 @@ TABLES = """
 """
 
 
+def written(words: list[str]) -> list[str]:
+    """Each word in lower case, as it stands in a JSON document."""
+    return [orjson.dumps(word.lower()).decode()[1:-1] for word in words]
+
+
 def forms(words: list[str]) -> list[str]:
-    """Each word as it may be written: as it is, and in the hexadecimal of a bytea column. Lower case."""
-    return [form for word in words for form in (word.lower(), word.encode().hex())]
+    """Each word as a row may show it: in a JSON document, and in the hexadecimal of stored bytes."""
+    exact = [orjson.dumps(word)[1:-1].hex() for word in words]
+    return [*written(words), *exact]
 
 
 def tables_with(connection: Connection, words: list[str]) -> dict[str, list[str]]:
@@ -36,7 +43,7 @@ def tables_with(connection: Connection, words: list[str]) -> dict[str, list[str]
 
 def redis_keys_with(client: "redis.Redis", words: list[str]) -> set[str]:
     """The keys of Redis whose name or value holds one of the words."""
-    sought = [word.lower().encode() for word in words]
+    sought = [word.encode() for word in written(words)]
     return {
         key.decode()
         for key in client.scan_iter()
