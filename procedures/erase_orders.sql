@@ -42,7 +42,18 @@ BEGIN
         UPDATE store.refunds AS r
         SET reason = 'erased'
         WHERE r.order_id = ANY (v_order_ids)
-            AND r.requested_by IS NOT NULL;
+            AND (r.requested_by IS NOT NULL OR EXISTS (SELECT 1 FROM store.returns AS b WHERE b.refund_id = r.id));
+        -- Invoices stay as they are: the law wants them kept, and they name nobody below 50,000 rupees.
+        UPDATE store.returns AS b
+        SET reason = NULL,
+            photo_urls = '{}',
+            decision_note = NULL
+        WHERE b.order_id = ANY (v_order_ids);
+        UPDATE store.return_items AS i
+        SET inspection_note = NULL
+        FROM store.returns AS b
+        WHERE b.order_id = ANY (v_order_ids)
+            AND i.return_id = b.id;
         UPDATE store.refund_approvals AS a
         SET reason = 'erased',
             note = NULL
@@ -78,6 +89,8 @@ BEGIN
             SELECT r.id FROM store.refunds AS r WHERE r.order_id = ANY (v_order_ids)
             UNION ALL
             SELECT a.id FROM store.refund_approvals AS a WHERE a.order_id = ANY (v_order_ids)
+            UNION ALL
+            SELECT b.id FROM store.returns AS b WHERE b.order_id = ANY (v_order_ids)
             UNION ALL
             SELECT p.id FROM store.payments AS p WHERE p.order_id = ANY (v_order_ids)
         ) AS x;
@@ -117,6 +130,8 @@ BEGIN
                 m.key,
                 CASE
                     WHEN m.key IN ('note', 'cancel_reason', 'reason', 'phone', 'email', 'full_name') THEN 'null'
+                    WHEN m.key IN ('decision_note', 'photo_urls', 'refund') THEN 'null'
+                    WHEN m.key = 'items' AND pg_catalog.strpos(m.value::text, 'inspection_note') > 0 THEN 'null'
                     WHEN m.key = 'shipping_address'
                         THEN pg_catalog.jsonb_build_object('state_code', m.value -> 'state_code')
                     ELSE m.value

@@ -100,7 +100,7 @@ BEGIN
             WHERE n.amount > 0
             UNION ALL
             -- Goodwill is money, not another price of the goods: no tax comes off for it.
-            SELECT 1, 'goodwill', NULL, NULL, v_refund.reason, NULL, 1, NULL, 0, v_refund.amount, 0, 0, 0
+            SELECT 1, 'goodwill', NULL, NULL, 'Goodwill', NULL, 1, NULL, 0, v_refund.amount, 0, 0, 0
             WHERE v_refund.kind = 'goodwill'
         ) AS t;
 
@@ -108,7 +108,7 @@ BEGIN
             CALL store.record_credit_note(
                 p_invoice_id => v_invoice.id,
                 p_refund_id => p_refund_id,
-                p_reason => COALESCE(v_refund.reason, 'returned_unpaid'),
+                p_reason => COALESCE(v_refund.kind, 'returned_unpaid'),
                 p_lines => v_lines,
                 p_context => p_context,
                 p_own_tx => FALSE,

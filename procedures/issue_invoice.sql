@@ -59,15 +59,8 @@ BEGIN
             -- and on every credit note, so that the parts come to the line's tax to the paisa.
             WITH parts AS (
                 SELECT
-                    l.line_no,
-                    'goods' AS kind,
-                    l.id AS order_item_id,
-                    l.sku,
-                    l.title AS description,
-                    l.hsn_code,
-                    l.quantity - l.refunded_quantity AS quantity,
-                    l.unit_price,
-                    l.tax_rate_bp,
+                    l.line_no, 'goods' AS kind, l.id AS order_item_id, l.sku, l.title AS description, l.hsn_code,
+                    l.quantity - l.refunded_quantity AS quantity, l.unit_price, l.tax_rate_bp,
                     l.net_amount AS whole,
                     l.refunded_amount AS gone,
                     l.cgst_amount AS cgst,
@@ -102,11 +95,7 @@ BEGIN
                         -- The order keeps the tax in its delivery charge; the rate is the one that it comes from.
                         (
                             SELECT c.rate_bp
-                            FROM (
-                                SELECT s.tax_rate_bp AS rate_bp FROM store.shipping_rules AS s
-                                UNION ALL
-                                SELECT t.rate_bp FROM store.tax_classes AS t
-                            ) AS c
+                            FROM store.tax_classes AS c
                             ORDER BY
                                 pg_catalog.abs(
                                     v_order.shipping_total - v_order.shipping_tax
@@ -119,7 +108,7 @@ BEGIN
                 WHERE v_order.shipping_total > g.gone
             ),
 
-            taxed AS (
+            split AS (
                 SELECT
                     p.*,
                     p.whole - p.gone AS amount,
@@ -127,6 +116,11 @@ BEGIN
                     p.sgst - COALESCE(pg_catalog.div(p.sgst::numeric * p.gone, NULLIF(p.whole, 0))::bigint, 0) AS sgst_left,
                     p.igst - COALESCE(pg_catalog.div(p.igst::numeric * p.gone, NULLIF(p.whole, 0))::bigint, 0) AS igst_left
                 FROM parts AS p
+            ),
+
+            taxed AS (
+                SELECT s.*, s.amount - s.cgst_left - s.sgst_left - s.igst_left AS taxable
+                FROM split AS s
             ),
 
             document AS (
@@ -141,11 +135,14 @@ BEGIN
                         'name', v_settings.seller_name, 'gstin', v_settings.seller_gstin, 'address', v_settings.seller_address,
                         'state_code', v_settings.seller_state_code
                     ),
-                    v_order.shipping_address - '{id,phone}'::text[], v_order.place_of_supply, v_order.currency,
-                    COALESCE(pg_catalog.sum(t.amount), 0)::bigint,
-                    COALESCE(pg_catalog.sum(t.amount - t.cgst_left - t.sgst_left - t.igst_left), 0)::bigint,
-                    COALESCE(pg_catalog.sum(t.cgst_left), 0)::bigint, COALESCE(pg_catalog.sum(t.sgst_left), 0)::bigint,
-                    COALESCE(pg_catalog.sum(t.igst_left), 0)::bigint
+                    -- From 50,000 rupees on the law wants the buyer's name and address kept; else the order is enough.
+                    CASE
+                        WHEN pg_catalog.sum(t.amount) >= 5000000 THEN v_order.shipping_address - '{id,phone}'::text[]
+                        ELSE pg_catalog.jsonb_build_object('state_code', v_order.place_of_supply)
+                    END,
+                    v_order.place_of_supply, v_order.currency,
+                    pg_catalog.sum(t.amount)::bigint, pg_catalog.sum(t.taxable)::bigint, pg_catalog.sum(t.cgst_left)::bigint,
+                    pg_catalog.sum(t.sgst_left)::bigint, pg_catalog.sum(t.igst_left)::bigint
                 FROM taxed AS t
             )
 
@@ -156,7 +153,7 @@ BEGIN
             SELECT
                 v_id, pg_catalog.row_number() OVER (ORDER BY t.line_no), t.kind, t.order_item_id, t.sku, t.description,
                 t.hsn_code, t.quantity, t.unit_price, GREATEST(0, t.unit_price * t.quantity - t.amount), t.amount,
-                t.tax_rate_bp, t.amount - t.cgst_left - t.sgst_left - t.igst_left, t.cgst_left, t.sgst_left, t.igst_left
+                t.tax_rate_bp, t.taxable, t.cgst_left, t.sgst_left, t.igst_left
             FROM taxed AS t;
 
             UPDATE store.orders AS o

@@ -2,7 +2,7 @@
 --         goods.
 -- Locks:  staff member (shared), order, return; then refund.
 -- Raises: KI067 forbidden, KI054 return_not_found, KI016 version_mismatch, KI055 return_state, KI051
---         refund_exceeds_captured.
+--         refund_exceeds_captured, KI103 second_person_required.
 -- Emits:  return.approved, return.rejected, return.in_transit, return.cancelled; what settle_return emits.
 -- Called by: POST /v1/admin/returns/{id}/approve, reject, dispatch, cancel; POST
 --         /v1/orders/{id}/returns/{return_id}/cancel
@@ -144,6 +144,17 @@ BEGIN
                     p_own_tx => FALSE,
                     o_result => o_result
                 );
+                -- Where no goods come, nobody else sees what one person gives away: above the store's amount they must come.
+                IF EXISTS (
+                    SELECT 1
+                    FROM store.store_settings AS s
+                    WHERE (o_result -> 'refund' ->> 'amount')::bigint > s.refund_approval_above
+                ) THEN
+                    RAISE EXCEPTION USING
+                        ERRCODE = 'KI103',
+                        MESSAGE = 'That much is not given back by one person without the goods.',
+                        DETAIL = pg_catalog.jsonb_build_object('amount', o_result -> 'refund' -> 'amount')::text;
+                END IF;
             END IF;
 
             IF p_idempotency_key IS NOT NULL THEN

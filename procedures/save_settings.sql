@@ -68,6 +68,10 @@ BEGIN
                 refund_approval_seconds = v_new.refund_approval_seconds,
                 invitation_seconds = v_new.invitation_seconds,
                 low_stock_threshold = v_new.low_stock_threshold,
+                returns_need_approval = v_new.returns_need_approval,
+                seller_name = v_new.seller_name,
+                seller_gstin = v_new.seller_gstin,
+                seller_address = v_new.seller_address,
                 version = s.version + 1,
                 updated_at = pg_catalog.now()
             RETURNING s.* INTO v_new;

@@ -4,6 +4,19 @@
 in them changes with the order only (a product's slug never does); pictures are the catalog's, by ``product_slug``.
 """
 
+# a return as its shopper sees it, of ``store.returns r``
+RETURN_MEMBERS = """
+    r.id, r.number, r.status, r.resolution, r.reason_code, r.reason, r.photo_urls, r.decision_note, r.carrier,
+    r.tracking_number, r.pickup_at, r.settled_as, r.settled_reason, r.refund_id, r.replacement_order_id,
+    COALESCE((SELECT json_agg((SELECT row_to_json(line) FROM (SELECT
+        ri.order_item_id, i.sku, i.title, ri.quantity, v.sku AS exchange_sku, ri.received_quantity, ri.condition,
+        ri.restock) AS line) ORDER BY i.line_no)
+        FROM store.return_items ri JOIN store.order_items i ON i.id = ri.order_item_id
+        LEFT JOIN store.product_variants v ON v.id = ri.exchange_variant_id
+        WHERE ri.return_id = r.id), '[]'::json) AS items,
+    r.version, r.created_at, r.updated_at, r.decided_at, r.received_at, r.closed_at
+"""
+
 ORDER_SELECT = """
 WITH wanted AS MATERIALIZED (
     SELECT o.* FROM store.orders o WHERE {wanted}
@@ -63,6 +76,24 @@ refunds AS (
     JOIN store.refunds r ON r.order_id = o.id
     GROUP BY r.order_id
 ),
+returns AS (
+    SELECT r.order_id,
+           json_agg((SELECT row_to_json(member) FROM (SELECT """ + RETURN_MEMBERS + """) AS member) ORDER BY r.id)
+               AS documents
+    FROM wanted o
+    JOIN store.returns r ON r.order_id = o.id
+    GROUP BY r.order_id
+),
+documents AS (
+    SELECT n.order_id,
+           max(n.number) FILTER (WHERE n.kind = 'invoice') AS invoice_number,
+           json_agg((SELECT row_to_json(member) FROM (SELECT
+               n.kind, n.number, n.issued_on, n.amount, n.refund_id
+           ) AS member) ORDER BY n.kind DESC, n.id) AS documents
+    FROM wanted o
+    JOIN store.invoices n ON n.order_id = o.id
+    GROUP BY n.order_id
+),
 history AS (
     SELECT e.order_id,
            json_agg((SELECT row_to_json(member) FROM (SELECT
@@ -87,7 +118,9 @@ SELECT o.id AS order_id, o.user_id, o.number, o.status, o.version, o.created_at,
            COALESCE(i.documents, '[]'::json) AS items, COALESCE(c.documents, '[]'::json) AS coupons,
            o.subtotal, o.discount_total, o.shipping_total, o.shipping_tax, o.taxable_total, o.tax_total, o.grand_total,
            o.captured_total, o.refund_pending_total, o.refunded_total, o.hold_expires_at, o.shipping_address,
-           o.place_of_supply, CASE WHEN o.confirmed_at IS NOT NULL THEN 'INV-' || o.number END AS invoice_number,
+           o.place_of_supply, d.invoice_number, COALESCE(d.documents, '[]'::json) AS documents,
+           COALESCE(b.documents, '[]'::json) AS returns,
+           (SELECT x.order_id FROM store.returns x WHERE x.replacement_order_id = o.id) AS exchange_of,
            COALESCE(p.documents, '[]'::json) AS payments, COALESCE(r.documents, '[]'::json) AS refunds,
            COALESCE(h.shipments, '[]'::json) AS shipments, COALESCE(h.timeline, '[]'::json) AS timeline,
            o.cancel_reason, o.note, o.version, o.created_at, o.updated_at, o.confirmed_at, o.closed_at
@@ -97,5 +130,7 @@ LEFT JOIN items i ON i.order_id = o.id
 LEFT JOIN coupons c ON c.order_id = o.id
 LEFT JOIN payments p ON p.order_id = o.id
 LEFT JOIN refunds r ON r.order_id = o.id
+LEFT JOIN returns b ON b.order_id = o.id
+LEFT JOIN documents d ON d.order_id = o.id
 LEFT JOIN history h ON h.order_id = o.id
 """

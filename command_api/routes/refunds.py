@@ -15,7 +15,7 @@ from command_api.schemas.refunds import (
     Refund,
     RefundApproval,
     RefundRequest,
-    ReturnRequest,
+    RefundAtOnce,
     Settlement,
 )
 from command_api.services import refunds
@@ -56,7 +56,7 @@ def _refund(outcome: Outcome, status: int = 200) -> Response:
 )
 async def refund_at_once(
     order_id: UUID,
-    body: ReturnRequest,
+    body: RefundAtOnce,
     principal: CurrentPrincipal,
     state: State,
     context: Context,

@@ -34,8 +34,8 @@ class RefundLine(ReturnLine):
     restock: bool = False
 
 
-class ReturnRequest(Body):
-    """What the shopper wants to give back; without lines, everything that is left."""
+class RefundAtOnce(Body):
+    """What the shopper gives back; without lines, everything that is left."""
 
     lines: Annotated[list[ReturnLine], Field(min_length=1, max_length=MAX_LINES)] | None = None
     reason: Line = "changed_mind"

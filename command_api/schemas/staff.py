@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from app.utils.phones import MobilePhone
 from app.utils.states import StateCode
-from command_api.schemas.base import Body
+from command_api.schemas.base import Body, Name, one_line
 from command_api.schemas.catalog import StaffRole
 from command_api.schemas.orders import MAX_AMOUNT, Amount
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 YEAR = 366 * DAY
+GSTIN = r"^[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]$"
 
 
 class Invite(Body):
@@ -66,6 +67,12 @@ class SettingsBody(Body):
     refund_approval_seconds: Annotated[int, Field(ge=HOUR, le=YEAR)]
     invitation_seconds: Annotated[int, Field(ge=HOUR, le=YEAR)]
     low_stock_threshold: Annotated[int, Field(ge=0, le=1_000_000)]
+    returns_need_approval: bool = Field(description="Whether somebody looks at a return before the goods may come.")
+    seller_name: Name = Field(description="The legal name on invoices.")
+    seller_gstin: Annotated[str, StringConstraints(pattern=GSTIN)] | None = Field(
+        description="The seller's GST registration in `seller_state_code`; null for a seller who has none."
+    )
+    seller_address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(one_line)]
 
 
 class StoreSettings(SettingsBody):

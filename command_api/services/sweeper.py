@@ -31,6 +31,8 @@ CHORES = (
     Chore("expire_orders", lambda result: int(result["expired"])),
     Chore("allocate_backorders", lambda result: int(result["allocated"])),
     Chore("note_stock_levels", lambda result: int(result["noted"]), seconds=300.0),
+    Chore("issue_due_invoices", lambda result: int(result["issued"])),
+    Chore("close_exchanges", lambda result: int(result["closed"]), seconds=30.0),
     Chore("apply_due_prices", lambda result: int(result["applied"])),
     Chore("purge_expired_records", lambda result: int(result["purged"]), seconds=30.0),
     Chore("expire_staff_requests", lambda result: int(result["closed"]), seconds=30.0),

@@ -12,6 +12,7 @@ from query_api.routes import (
     navigation,
     privacy,
     products,
+    returns,
     things,
 )
 
@@ -26,4 +27,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     things.router,
     privacy.router,
     admin_webhooks.router,
+    returns.router,
 )

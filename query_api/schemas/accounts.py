@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from query_api.schemas.catalog import ProductCard
+from query_api.schemas.returns import OrderDocument, OrderReturn
 
 
 class CartLine(BaseModel):
@@ -209,6 +210,9 @@ class OrderDetail(BaseModel):
     shipping_address: dict[str, Any]
     place_of_supply: str
     invoice_number: str | None
+    documents: list[OrderDocument] = Field(description="The invoice, then its credit notes.")
+    returns: list[OrderReturn]
+    exchange_of: UUID | None = Field(description="The order that this one replaces goods of.")
     payments: list[OrderPayment]
     refunds: list[OrderRefund]
     shipments: list[OrderShipment]

@@ -154,6 +154,10 @@ class AdminSettings(BaseModel):
     refund_approval_seconds: int
     invitation_seconds: int
     low_stock_threshold: int
+    returns_need_approval: bool
+    seller_name: str
+    seller_gstin: str | None
+    seller_address: str
     version: int
     updated_at: datetime
 

@@ -56,7 +56,8 @@ async def test_an_order_with_all_that_happened_to_it(shop: Shop) -> None:
     assert [payment.status for payment in page.payments] == ["captured"]
     assert [(refund.status, refund.items[0].sku) for refund in page.refunds] == [("succeeded", "MUG")]
     assert page.captured_total - page.refunded_total == page.grand_total - page.refunds[0].amount
-    assert page.invoice_number == f"INV-{page.number}"
+    assert [(document.kind, document.number) for document in page.documents] == [("invoice", page.invoice_number)]
+    assert (page.returns, page.exchange_of) == ([], None)
     assert len(page.shipments) == 1
     statuses = [event.to_status for event in page.timeline if event.to_status]
     assert statuses[0] == "pending_payment"

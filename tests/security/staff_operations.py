@@ -48,6 +48,10 @@ SETTINGS = {
     "refund_approval_above": 1000000,
     "refund_approval_seconds": 604800,
     "invitation_seconds": 604800,
+    "returns_need_approval": False,
+    "seller_name": "Kirana",
+    "seller_gstin": None,
+    "seller_address": "",
 }
 SETTLEMENT_FILE = (
     "kind,provider,provider_ref,amount,currency,settlement_id\npayment,matrix,pay_matrix,1,INR,setl_matrix\n"
@@ -80,6 +84,16 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/admin/settlement-lines": may("payments.reconcile", "orders.read"),
     "POST /v1/admin/settlement-lines/{line_id}/close": may("payments.reconcile", note="test"),
     "POST /v1/admin/orders/{order_id}/attention/clear": may("orders.write", note="test"),
+    # returns and invoices
+    "GET /v1/admin/returns": may("returns.write", "orders.read"),
+    "GET /v1/admin/returns/{return_id}": may("returns.write", "orders.read"),
+    "POST /v1/admin/returns/{return_id}/approve": may("returns.write"),
+    "POST /v1/admin/returns/{return_id}/reject": may("returns.write", note="test"),
+    "POST /v1/admin/returns/{return_id}/dispatch": may("returns.write", carrier="test"),
+    "POST /v1/admin/returns/{return_id}/receive": may("returns.write"),
+    "POST /v1/admin/returns/{return_id}/cancel": may("returns.write"),
+    "GET /v1/admin/invoices": may("invoices.read"),
+    "GET /v1/admin/invoices/{invoice_id}": may("invoices.read"),
     # stock
     "GET /v1/admin/inventory/{sku}": may("inventory.write", "orders.read"),
     "POST /v1/admin/inventory/receipts": may("inventory.write", sku="MATRIX-1", warehouse_code="BLR", quantity=1),
