@@ -4,8 +4,7 @@
 -- Raises: KI067 forbidden, KI054 return_not_found, KI016 version_mismatch, KI055 return_state, KI051
 --         refund_exceeds_captured, KI103 second_person_required.
 -- Emits:  return.approved, return.rejected, return.in_transit, return.cancelled; what settle_return emits.
--- Called by: POST /v1/admin/returns/{id}/approve, reject, dispatch, cancel; POST
---         /v1/orders/{id}/returns/{return_id}/cancel
+-- Called by: POST /v1/admin/returns/{id}/approve, reject, dispatch, cancel; POST /v1/returns/{id}/cancel
 CREATE OR REPLACE PROCEDURE store.move_return(
     IN    p_actor_id          uuid,
     IN    p_as_staff          boolean,

@@ -79,7 +79,6 @@ TYPES: tuple[EventType, ...] = (
     _order("order.anonymised", "Its shopper was erased: forget who it was for, as the store has."),
     _order("order.expired", "The time to pay is over; its stock and coupons are free again."),
     _order("order.status_changed", "Staff took the order a step further."),
-    _order("order.anonymised", "Whoever ordered it asked to be forgotten; nothing else of the order changed."),
     _order("payment.registered", "An attempt to pay began."),
     _order("payment.captured", "Money arrived."),
     _order("payment.failed", "An attempt to pay failed."),

@@ -78,7 +78,7 @@ refunds AS (
 ),
 returns AS (
     SELECT r.order_id,
-           json_agg((SELECT row_to_json(member) FROM (SELECT """ + RETURN_MEMBERS + """) AS member) ORDER BY r.id)
+           json_agg((SELECT row_to_json(member) FROM (SELECT {return_members}) AS member) ORDER BY r.id)
                AS documents
     FROM wanted o
     JOIN store.returns r ON r.order_id = o.id
@@ -133,4 +133,4 @@ LEFT JOIN refunds r ON r.order_id = o.id
 LEFT JOIN returns b ON b.order_id = o.id
 LEFT JOIN documents d ON d.order_id = o.id
 LEFT JOIN history h ON h.order_id = o.id
-"""
+""".replace("{return_members}", RETURN_MEMBERS)

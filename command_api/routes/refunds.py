@@ -14,8 +14,8 @@ from command_api.schemas.refunds import (
     Note,
     Refund,
     RefundApproval,
-    RefundRequest,
     RefundAtOnce,
+    RefundRequest,
     Settlement,
 )
 from command_api.services import refunds

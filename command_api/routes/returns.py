@@ -50,13 +50,12 @@ async def request_return(
 
 
 @router.post(
-    "/orders/{order_id}/returns/{return_id}/cancel",
+    "/returns/{return_id}/cancel",
     tags=["returns"],
     response_model=schemas.Return,
     responses=problems(*SHOPPER),
 )
 async def cancel_return(
-    order_id: UUID,
     return_id: UUID,
     body: schemas.Withdrawal,
     principal: CurrentPrincipal,
@@ -159,5 +158,5 @@ async def receive_return(
     key: IdempotencyKey,
     version: OptionalVersion,
 ) -> Response:
-    """Receive the goods: how many, in which state, what goes on the shelf. The refund starts, or the exchange leaves."""
+    """Receive the goods: how many, in which state, what goes on the shelf; refund or exchange follow at once."""
     return _return(await returns.receive(state, staff.user_id, return_id, key, version, body, context))

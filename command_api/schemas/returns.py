@@ -121,7 +121,7 @@ class ReturnItem(BaseModel):
 
 
 class Return(BaseModel):
-    """A return as it now is. `version` is its ETag; `settled_as` says what came of it, `refund` what was started now."""
+    """A return as it now is. `version` is its ETag; `settled_as` is what came of it, `refund` what was started now."""
 
     id: UUID
     number: str

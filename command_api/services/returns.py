@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.core.http import RequestContext, request_hash
 from command_api.schemas import returns as schemas
+from command_api.schemas.base import Body
 from command_api.services.procedures import Outcome, call
 from command_api.state import CommandState
 
@@ -53,9 +54,8 @@ async def approve(
     context: RequestContext,
 ) -> Outcome:
     """The return, approved; refunded already if the goods are not wanted back."""
-    detail = _said(schemas.Withdrawal(note=body.note))
-    money = {"p_without_goods": body.refund_without_return, "p_shipping_amount": body.shipping_amount}
-    return await _move(state, staff_id, return_id, "approved", key, version, context, detail=detail, **money)
+    said = body.model_dump(exclude_none=True, include={"note"})
+    return await _move(state, staff_id, return_id, "approved", key, version, context, detail=said, refund=body)
 
 
 async def reject(
@@ -134,26 +134,29 @@ async def _move(
     *,
     detail: dict[str, Any],
     as_staff: bool = True,
-    **money: Any,
+    refund: schemas.Approval | None = None,
 ) -> Outcome:
+    without_goods = refund is not None and refund.refund_without_return
+    shipping = refund.shipping_amount if refund is not None else 0
     outcome = await call(
         state.pool,
         "move_return",
         p_actor_id=actor_id,
         p_as_staff=as_staff,
         p_idempotency_key=key,
-        p_request_hash=request_hash(return_id, to_status, detail, money, version),
+        p_request_hash=request_hash(return_id, to_status, detail, without_goods, shipping, version),
         p_return_id=return_id,
         p_to_status=to_status,
         p_detail=detail,
+        p_without_goods=without_goods,
+        p_shipping_amount=shipping,
         p_expected_version=version,
         p_context=context.as_parameter(),
-        **money,
     )
     return _rung(state, outcome)
 
 
-def _said(body: schemas.Body) -> dict[str, Any]:
+def _said(body: Body) -> dict[str, Any]:
     return body.model_dump(mode="json", exclude_none=True)
 
 

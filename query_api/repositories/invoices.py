@@ -6,7 +6,7 @@ from uuid import UUID
 from app.core.database import QueryPool
 from query_api.repositories.admin import Row
 
-# The buyer is the order's address, which is forgotten with the shopper; from 50,000 rupees on the invoice keeps its own.
+# The buyer is the order's address, which is forgotten with the shopper; from 50,000 rupees on an invoice has its own.
 DOCUMENT = """
     SELECT i.id, i.kind, i.number, i.financial_year, i.issued_on, i.order_id, o.number AS order_number,
         (SELECT c.number FROM store.invoices c WHERE c.id = i.corrects_id) AS corrects_number, i.refund_id, i.reason,

@@ -10,8 +10,8 @@ from query_api.repositories.admin import Row, Versioned
 # what only the store's people see: whose it is, and what an inspection found
 STAFF = (
     "r.order_id, o.number AS order_number, o.user_id, u.phone, o.status AS order_status,"
-    " COALESCE((SELECT json_agg((SELECT row_to_json(l) FROM (SELECT i.sku, ri.inspection_note) AS l) ORDER BY i.line_no)"
-    " FROM store.return_items ri JOIN store.order_items i ON i.id = ri.order_item_id"
+    " COALESCE((SELECT json_agg((SELECT row_to_json(l) FROM (SELECT i.sku, ri.inspection_note) AS l)"
+    " ORDER BY i.line_no) FROM store.return_items ri JOIN store.order_items i ON i.id = ri.order_item_id"
     " WHERE ri.return_id = r.id AND ri.inspection_note IS NOT NULL), '[]'::json) AS inspection"
 )
 FROM = "FROM store.returns r JOIN store.orders o ON o.id = r.order_id JOIN store.users u ON u.id = o.user_id"

@@ -37,7 +37,11 @@ PROCEDURES = sorted((ROOT / "procedures").glob("*.sql"))
 # what looks like a type in a procedure and is none: a table's name, and what gateways call their own events
 OTHERS = {"store.categories", "refund.processed"}
 # types that are put together: the beginning, and what may follow it
-COMPOSED = {"order.": {"cancelled", "expired"}, "payment.": {"captured", "mismatched"}}
+COMPOSED = {
+    "order.": {"cancelled", "expired"},
+    "payment.": {"captured", "mismatched"},
+    "return.": {"approved", "rejected", "in_transit", "cancelled"},
+}
 each = pytest.mark.parametrize("event", TYPES, ids=lambda event: event.name)
 
 
