@@ -22,6 +22,7 @@ from tests.support.builders import (
 )
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import Database
+from tests.support.returning import ask, delivered, issue, line, receive
 
 # check → one statement that bends exactly what it guards, within what the table's own CHECKs let through
 CORRUPTIONS = {
@@ -42,6 +43,10 @@ CORRUPTIONS = {
     "order_history": "UPDATE store.orders SET status = 'packed' WHERE status = 'delivered'",
     "outbox_orders": "DELETE FROM store.outbox WHERE position = (SELECT max(position) FROM store.outbox"
     " WHERE aggregate_type = 'order')",
+    "returns": "UPDATE store.return_items SET received_quantity = 1 WHERE received_quantity = 2",
+    "exchanges": "UPDATE store.money_movements SET amount = amount - 1 WHERE provider = 'exchange' AND kind = 'refund'",
+    "invoices": "UPDATE store.invoice_lines SET amount = amount + 1, taxable_amount = taxable_amount + 1",
+    "invoice_numbers": "UPDATE store.invoice_series SET last_serial = last_serial + 1",
     "outbox_catalog": "UPDATE store.inventory SET version = version + 1",
     "stock_backordered": "UPDATE store.stock_policies SET backordered = backordered - 1",
     "stock_transfers": "UPDATE store.stock_transfer_lines SET lost_quantity = lost_quantity - 1,"
@@ -115,6 +120,7 @@ def trade(owner: Connection) -> None:
         p_reason="too small",
     )
     give_by_two(owner, paid, staff)
+    take_back(owner, staff, towel)
     cancelled = make_order(owner, (shirt, 1))
     pay(owner, cancelled)
     call(
@@ -167,6 +173,14 @@ def keep_stock(owner: Connection, staff: Any, shirt: Variant, towel: Variant, pr
     call(owner, "record_stock_count", **counted, **idempotent(), p_lines=lines)
     for name in ("review", "post"):
         call(owner, "step_stock_count", **counted, **idempotent(), p_step=name)
+
+
+def take_back(owner: Connection, staff: object, variant: Variant) -> None:
+    """Two units given back for money, one for the same again; the documents are issued."""
+    for wanted, units in (("refund", 2), ("exchange", 1)):
+        order = delivered(owner, (variant, 3))
+        receive(owner, ask(owner, order, line(order, units), p_resolution=wanted), staff)
+    issue(owner)
 
 
 def give_by_two(owner: Connection, order: dict[str, Any], staff: object) -> None:
