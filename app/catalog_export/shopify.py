@@ -53,9 +53,8 @@ def rows_of(product: Stored, around: Surroundings) -> Iterator[list[str]]:
 
 def _cells(row: Row) -> list[str]:
     # a barcode has its apostrophe in any case
-    return [
-        row.get(name, "") if name == column.BARCODE else column.guarded(row.get(name, "")) for name in column.EXPORTED
-    ]
+    said = {name: cell if name == column.BARCODE else column.guarded(cell) for name, cell in row.items() if cell}
+    return [said.get(name, "") for name in column.EXPORTED]
 
 
 def _page(product: Stored, around: Surroundings) -> Row:

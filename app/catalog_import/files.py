@@ -21,8 +21,10 @@ def format_of(path: Path) -> Format:
     try:
         with open_text(path) as stream:
             line = stream.readline(LONGEST_HEADER)
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise NotThatFormat(f"{path} can't be read as text: {error}") from None
+    except UnicodeDecodeError as error:
+        raise NotThatFormat(f"{path} is not text in UTF-8 ({error.reason}); save it as CSV UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise NotThatFormat(f"{path} can't be read: {error}") from None
     header = {column_of(name.replace("\0", "").strip().strip('"')) for name in line.split(",")}
     if HANDLE in header:
         return "shopify"

@@ -30,10 +30,11 @@ NEW_STATUS = "active"
 
 @dataclass
 class _Draft:
-    """What the rows of one handle came to so far."""
+    """What the rows of one handle came to so far. ``taken``: the SKUs of the products before it."""
 
     slug: str
-    options: list[str]
+    taken: set[str]
+    options: list[str] = field(default_factory=list)
     variants: list[dict[str, Any]] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
@@ -42,24 +43,26 @@ class _Draft:
 
 
 def parse(path: Path) -> Iterator[Product | Reject]:
-    """Products as their last row is read, and rejects where they are met. Memory is one product and the handles."""
+    """Products as their last row is read, rejects where they are met. Memory is one product, the handles and the SKUs."""
     handles: set[str] = set()
+    skus: set[str] = set()
     with open_text(path) as stream:
         rows = rows_of(stream, REQUIRED, column.columns_of)
         for handle, grouped in groupby(rows, key=lambda row: row.cells.get(column.HANDLE, "").strip()):
-            yield from _items(handle, list(grouped), handles)
+            yield from _items(handle, list(grouped), handles, skus)
 
 
-def _items(handle: str, rows: Sequence[Row], handles: set[str]) -> Iterator[Product | Reject]:
+def _items(handle: str, rows: Sequence[Row], handles: set[str], skus: set[str]) -> Iterator[Product | Reject]:
     line = rows[0].line
     try:
-        draft = _Draft(_fresh_slug(handle, handles), [])
+        draft = _Draft(_fresh_slug(handle, handles), skus)
         product = _product(draft, rows)
     except NoGood as error:
         yield Reject(line, handle, error.reason, error.found)
     else:
         yield from draft.rejects
         if product is not None:
+            skus.update(variant["sku"] for variant in draft.variants)
             yield product
 
 
@@ -239,7 +242,7 @@ def _variant(draft: _Draft, cells: Cells) -> dict[str, Any]:
         variant["option_values"] = values
     given = checked("sku_unreadable", sku_in, cells[column.SKU]) if cells[column.SKU] else None
     variant |= {"sku": given or derived_sku(draft.slug, values)} | variant_facts(cells)
-    if any(known["sku"] == variant["sku"] for known in draft.variants):
+    if variant["sku"] in draft.taken or any(known["sku"] == variant["sku"] for known in draft.variants):
         raise NoGood("sku_again", variant["sku"])
     if "option_values" in variant and any(known["option_values"] == values for known in draft.variants):
         raise NoGood("options_again", " / ".join(values))

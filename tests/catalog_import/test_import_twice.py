@@ -16,7 +16,7 @@ from app.catalog_import.definition import Product, Reject
 from app.catalog_import.files import format_of, opened
 from app.catalog_import.loader import Counts, Loader, Stocking
 from tests.catalog_import.files import RETAIL_FILE, retail_file, shared, shopify_file
-from tests.support.builders import assert_books_balance, make_staff, make_warehouse, one, rows
+from tests.support.builders import assert_books_balance, make_product, make_staff, make_warehouse, one, rows
 from tests.support.staff_catalog import footprint
 
 Connection = psycopg.Connection[Any]
@@ -142,9 +142,10 @@ def test_stock_that_was_sold_is_not_received_again(owner: Connection, load: Load
 
 def test_a_refusal_of_the_store_is_a_reject_with_its_line(owner: Connection, load: Load, tmp_path: Path) -> None:
     make_warehouse(owner)
+    make_product(owner, "X")
     taken = {"Title": "A", "Option1 Name": "Title", "Option1 Value": "Default Title", "Variant Price": "5"}
     rows_of_file = [
-        {"Handle": handle, "Variant SKU": sku} | taken for handle, sku in [("a", "X"), ("b", "X"), ("c", "Y")]
+        {"Handle": handle, "Variant SKU": sku} | taken for handle, sku in [("a", "Z"), ("b", "X"), ("c", "Y")]
     ]
     counts, rejects = load(shopify_file(tmp_path, *rows_of_file))
     assert (counts.created, counts.rejected) == (2, 1)

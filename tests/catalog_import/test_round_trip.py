@@ -173,24 +173,27 @@ def without(document: dict[str, Any], other: dict[str, Any]) -> set[str]:
     return found - {"version"}
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_an_edited_cell_changes_that_and_no_more(shirts: Store, tmp_path: Path, edit: str) -> None:
-    column, cell, path, expected = EDITS[edit]
+def test_an_edited_cell_changes_that_and_no_more_and_can_be_taken_back(shirts: Store, tmp_path: Path) -> None:
     before, cap = shirts.product(), shirts.product("cap")
-    assert shown(before, path) != expected
+    original = shirts.exported(tmp_path, "original.csv")
+    for edit, (column, cell, path, expected) in EDITS.items():
+        assert shown(before, path) != expected, edit
+        version = shirts.product()["version"]
 
-    def change(lines: list[Cells]) -> None:
-        assert column in lines[0]
-        rows_of(lines)[0][column] = cell
+        def change(lines: list[Cells], column: str = column, cell: str = cell) -> None:
+            assert column in lines[0]
+            rows_of(lines)[0][column] = cell
 
-    counts, rejects = shirts.edited(tmp_path, change)
-    assert rejects == []
-    assert (counts.changed, counts.unchanged, counts.created) == (1, 1, 0)
-    after = shirts.product()
-    assert shown(after, path) == expected
-    assert len(without(before, after)) == 1, without(before, after)
+        counts, rejects = shirts.edited(tmp_path, change)
+        assert rejects == [], edit
+        assert (counts.changed, counts.unchanged, counts.created) == (1, 1, 0), edit
+        after = shirts.product()
+        assert shown(after, path) == expected, edit
+        assert len(without(before, after)) == 1, (edit, without(before, after))
+        assert after["version"] == version + 1
+        assert shirts.load(original)[0].changed == 1
+        assert without(before, shirts.product()) == set(), edit
     assert shirts.product("cap") == cap
-    assert after["version"] == before["version"] + 1
     assert shirts.nothing_changes(tmp_path) == 2
 
 
