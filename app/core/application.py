@@ -62,6 +62,8 @@ def new_application(
             allow_headers=list(ALLOWED_HEADERS),
             expose_headers=list(EXPOSED_HEADERS),
         )
-    app.add_middleware(KiranaHeaders, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        KiranaHeaders, max_body_bytes=settings.max_body_bytes, max_body_seconds=settings.max_body_seconds
+    )
     observe(app, settings)
     return app

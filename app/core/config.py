@@ -177,6 +177,8 @@ class Settings(EventSettings):
     """Networks whose `X-Forwarded-For` is believed: `["10.0.0.0/8"]`."""
     cors_origins: tuple[str, ...] = ()
     """Origins that browsers may call from."""
+    max_body_seconds: float = Field(default=20.0, gt=0)
+    """How long a request's body may take to arrive; a slower one is answered 408, and its place is free again."""
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
     """The largest request body."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

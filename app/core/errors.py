@@ -158,6 +158,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("not_found", None, 404, "Nothing here", "Check the path."),
     Refusal("method_not_allowed", None, 405, "Not that method", "See the Allow header."),
     Refusal("payload_too_large", None, 413, "The body is too large", "Stay within the limit."),
+    Refusal("request_timeout", None, 408, "The body took too long", "Send it again, in one go."),
     Refusal("unsupported_media_type", None, 415, "Not that media type", "Send application/json."),
     Refusal("rate_limited", None, 429, "Too many requests", "Wait as long as Retry-After says."),
     Refusal(

@@ -1,5 +1,6 @@
 """What both APIs share of HTTP: who asks from where, preconditions, idempotency keys, body limits, headers."""
 
+import asyncio
 import hashlib
 import ipaddress
 import re
@@ -161,11 +162,12 @@ def add_response_header(request: Request, name: str, value: str) -> None:
 
 
 class KiranaHeaders:
-    """ASGI middleware: a request id in and out, security headers, and a limit on the body's size."""
+    """ASGI middleware: a request id in and out, security headers, and limits on the body's size and slowness."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, max_body_seconds: float) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.max_body_seconds = max_body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wrap one request; anything but HTTP passes through."""
@@ -213,11 +215,20 @@ class KiranaHeaders:
             raise
 
     def _limited(self, receive: Receive) -> Receive:
-        received = 0
+        received, more = 0, True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.max_body_seconds
 
         async def limited() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, more
+            if not more:  # what is waited for now is the client's going away, and that may take as long as it likes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise Refused("request_timeout") from None
+            more = bool(message.get("more_body"))
             received += len(message.get("body", b""))
             if received > self.max_body_bytes:
                 raise Refused("payload_too_large")

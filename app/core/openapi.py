@@ -7,7 +7,15 @@ from pydantic import BaseModel
 from app.core.errors import BY_CODE
 from app.core.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_BASE
 
-ALWAYS = ("validation_failed", "malformed_json", "payload_too_large", "rate_limited", "busy", "internal")
+ALWAYS = (
+    "validation_failed",
+    "malformed_json",
+    "payload_too_large",
+    "request_timeout",
+    "rate_limited",
+    "busy",
+    "internal",
+)
 # what any operation of a logged-in caller that takes an Idempotency-Key may refuse with
 KEYED = ("unauthenticated", "idempotency_key_missing", "idempotency_key_reused", "idempotency_in_flight")
 
