@@ -43,7 +43,7 @@ class _Draft:
 
 
 def parse(path: Path) -> Iterator[Product | Reject]:
-    """Products as their last row is read, rejects where they are met. Memory is one product, the handles and the SKUs."""
+    """Products as their last row is read, rejects where they are met. Memory: a product, handles and SKUs."""
     handles: set[str] = set()
     skus: set[str] = set()
     with open_text(path) as stream:
