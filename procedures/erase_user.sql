@@ -88,6 +88,12 @@ BEGIN
                             AND a.status = 'pending'
                             AND a.expires_at > pg_catalog.now()
                     ) THEN 'refund waits for approval'
+                    WHEN EXISTS (
+                        SELECT 1
+                        FROM store.returns AS r
+                        WHERE r.order_id = o.id
+                            AND r.status IN ('requested', 'approved', 'in_transit', 'received')
+                    ) THEN 'return under way'
                 END AS reason
                 FROM store.orders AS o
                 WHERE o.user_id = p_user_id

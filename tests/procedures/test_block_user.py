@@ -122,8 +122,11 @@ def test_every_rule_of_the_store_can_be_read_and_set() -> None:
 def test_settings_change_with_their_version_and_are_audited(owner: Connection, command: Connection) -> None:
     boss = make_staff(owner)
     before = current(owner)
-    names = [name for name in before if name not in NOT_SET and name != "seller_state_code"]
-    wish = {name: int(str(before[name])) + 1 for name in names} | {"seller_state_code": "MH"}
+    numbers = {name: value + 1 for name, value in before.items() if type(value) is int and name not in NOT_SET}
+    switches = {name: not value for name, value in before.items() if isinstance(value, bool)}
+    texts = {"seller_state_code": "MH", "seller_name": "Kirana & Sons", "seller_address": "1 MG Road"}
+    wish = numbers | switches | texts | {"seller_gstin": "27AAPFU0939F1ZV"}
+    assert set(wish) == set(before) - NOT_SET
     saved = save(command, boss, 1, **wish)
     assert {name: saved[name] for name in wish} == wish, "save_settings must write every column"
     assert (saved["version"], saved["changed"]) == (2, True)

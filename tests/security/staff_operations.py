@@ -48,6 +48,7 @@ SETTINGS = {
     "refund_approval_above": 1000000,
     "refund_approval_seconds": 604800,
     "invitation_seconds": 604800,
+    "low_stock_threshold": 5,
     "returns_need_approval": False,
     "seller_name": "Kirana",
     "seller_gstin": None,
@@ -57,6 +58,7 @@ SETTLEMENT_FILE = (
     "kind,provider,provider_ref,amount,currency,settlement_id\npayment,matrix,pay_matrix,1,INR,setl_matrix\n"
 )
 VARIANT = {"sku": "MATRIX-1", "price": 100, "tax_class": "gst-5"}
+TRANSFER = {"from_warehouse": "BLR", "to_warehouse": "DEL", "lines": [{"sku": "MATRIX-1", "quantity": 1}]}
 
 OPERATIONS: dict[str, Operation] = {
     # orders
@@ -101,12 +103,40 @@ OPERATIONS: dict[str, Operation] = {
         "inventory.write", sku="MATRIX-1", warehouse_code="BLR", kind="adjustment", quantity_delta=1, reason="test"
     ),
     "PUT /v1/admin/inventory/{sku}/buckets": may("inventory.write", bucket_count=2),
+    # stock operations
+    "GET /v1/admin/backorders": may("inventory.write", "orders.read"),
+    "GET /v1/admin/inventory": may("inventory.write", "orders.read"),
+    "GET /v1/admin/reservations": may("inventory.write", "orders.read"),
+    "GET /v1/admin/stock-counts": may("inventory.write", "orders.read"),
+    "GET /v1/admin/stock-counts/{count_id}": may("inventory.write", "orders.read"),
+    "GET /v1/admin/stock-counts/{count_id}/lines": may("inventory.write", "orders.read"),
+    "GET /v1/admin/transfers": may("inventory.write", "orders.read"),
+    "GET /v1/admin/transfers/{transfer_id}": may("inventory.write", "orders.read"),
+    "POST /v1/admin/inventory/receipts/bulk": may(
+        "inventory.write", warehouse_code="BLR", lines=[{"sku": "MATRIX-1", "quantity": 1}]
+    ),
+    "POST /v1/admin/orders/{order_id}/release-hold": may("inventory.write", reason="test"),
+    "POST /v1/admin/stock-counts": may("inventory.write", warehouse_code="BLR"),
+    "POST /v1/admin/stock-counts/{count_id}/cancel": may("inventory.write"),
+    "POST /v1/admin/stock-counts/{count_id}/lines": may(
+        "inventory.write", lines=[{"sku": "MATRIX-1", "counted_quantity": 1}]
+    ),
+    "POST /v1/admin/stock-counts/{count_id}/post": may("inventory.write"),
+    "POST /v1/admin/stock-counts/{count_id}/reopen": may("inventory.write"),
+    "POST /v1/admin/stock-counts/{count_id}/review": may("inventory.write"),
+    "POST /v1/admin/transfers": may("inventory.write", **TRANSFER),
+    "PUT /v1/admin/transfers/{transfer_id}": may("inventory.write", **TRANSFER),
+    "POST /v1/admin/transfers/{transfer_id}/cancel": may("inventory.write", reason="test"),
+    "POST /v1/admin/transfers/{transfer_id}/dispatch": may("inventory.write"),
+    "POST /v1/admin/transfers/{transfer_id}/receive": may("inventory.write", reason="test"),
+    "PUT /v1/admin/inventory/{sku}/low-stock-threshold": may("inventory.write", low_stock_threshold=3),
+    "PUT /v1/admin/inventory/{sku}/policy": may("inventory.write", policy="deny"),
     # catalog
     "GET /v1/admin/brands": may("catalog.write", "orders.read"),
-    "GET /v1/admin/brands/{name}": may("catalog.write", "orders.read"),
+    "GET /v1/admin/brands/{slug}": may("catalog.write", "orders.read"),
     "PUT /v1/admin/brands/{slug}": may("catalog.write", name="Matrix"),
     "GET /v1/admin/categories": may("catalog.write", "orders.read"),
-    "GET /v1/admin/categories/{name}": may("catalog.write", "orders.read"),
+    "GET /v1/admin/categories/{slug}": may("catalog.write", "orders.read"),
     "PUT /v1/admin/categories/{slug}": may("catalog.write", name="Matrix"),
     "GET /v1/admin/products": may("catalog.write", "orders.read"),
     "GET /v1/admin/products/{slug}": may("catalog.write", "orders.read"),
@@ -137,7 +167,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/admin/settings": may("settings.write", "orders.read"),
     "PUT /v1/admin/settings": may("settings.write", **SETTINGS),
     "GET /v1/admin/warehouses": may("settings.write", "inventory.write", "orders.read"),
-    "GET /v1/admin/warehouses/{name}": may("settings.write", "inventory.write", "orders.read"),
+    "GET /v1/admin/warehouses/{code}": may("settings.write", "inventory.write", "orders.read"),
     "PUT /v1/admin/warehouses/{code}": may("settings.write", name="Matrix", state_code="KA", pincode="560001"),
     "GET /v1/admin/shipping-rules": may("settings.write", "inventory.write", "orders.read"),
     "GET /v1/admin/shipping-rules/{name}": may("settings.write", "inventory.write", "orders.read"),
@@ -146,7 +176,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/admin/audit-log": may("staff.read"),
     "GET /v1/admin/roles": may("staff.read"),
     "GET /v1/admin/staff": may("staff.read"),
-    "GET /v1/admin/staff/{name}": may("staff.read"),
+    "GET /v1/admin/staff/{phone}": may("staff.read"),
     "PUT /v1/admin/staff/{phone}": may("staff.write", role="support"),
     "GET /v1/admin/staff/invitations": may("staff.read"),
     "POST /v1/admin/staff/invitations": may("staff.write", phone="+919876500098", role="support"),
