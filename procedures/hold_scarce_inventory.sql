@@ -1,5 +1,5 @@
--- hold_scarce_inventory: hold an order's lines when no row is free for one of them: wait and gather, and where that is not
---         enough, promise units beyond the stock of SKUs that are sold so.
+-- hold_scarce_inventory: hold an order's lines when no row is free for one of them: wait and gather, or, when one of its
+--         SKUs is sold beyond the stock, hold what there is and promise the rest.
 -- Locks:  inventory by (variant, warehouse, bucket), or first stock policies and then inventory; the order is held by the
 --         caller.
 -- Raises: KI001 out_of_stock, by its parts.
@@ -14,37 +14,31 @@ CREATE OR REPLACE PROCEDURE store.hold_scarce_inventory(
 )
 LANGUAGE plpgsql
 AS $procedure$
-DECLARE
-    v_beyond boolean := FALSE;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        -- A sub-block, so that the rows it locked are let go before the policies are waited for, which come first.
-        BEGIN
-            CALL store.gather_inventory(
-                p_order_id => p_order_id, p_expires_at => p_expires_at, p_own_tx => FALSE, o_result => o_result
-            );
-        EXCEPTION WHEN SQLSTATE 'KI001' THEN
-            IF NOT EXISTS (
-                SELECT 1
-                FROM store.order_items AS l
-                INNER JOIN store.stock_policies AS p ON p.variant_id = l.variant_id AND p.policy <> 'deny'
-                WHERE l.order_id = p_order_id
-            ) THEN
-                RAISE;
-            END IF;
-            v_beyond := TRUE;
-        END;
-        IF v_beyond THEN
+        -- Which way is settled before anything is waited for: stock that ran out while it was gathered could not be given up
+        -- for the policies, which come first. (Who waits for a row goes on waiting for the whole transaction once the
+        -- sub-block that locked it has ended well, even if one around it is rolled back.)
+        IF EXISTS (
+            SELECT 1
+            FROM store.order_items AS l
+            INNER JOIN store.stock_policies AS p ON p.variant_id = l.variant_id AND p.policy <> 'deny'
+            WHERE l.order_id = p_order_id
+        ) THEN
             CALL store.promise_backorders(
                 p_order_id => p_order_id,
                 p_expires_at => p_expires_at,
                 p_context => p_context,
                 p_own_tx => FALSE,
                 o_result => o_result
+            );
+        ELSE
+            CALL store.gather_inventory(
+                p_order_id => p_order_id, p_expires_at => p_expires_at, p_own_tx => FALSE, o_result => o_result
             );
         END IF;
     EXCEPTION WHEN OTHERS THEN

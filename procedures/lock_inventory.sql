@@ -114,11 +114,8 @@ BEGIN
 
         IF NOT v_free THEN
             CALL store.hold_scarce_inventory(
-                p_order_id => p_order_id,
-                p_expires_at => p_expires_at,
-                p_context => p_context,
-                p_own_tx => FALSE,
-                o_result => v_scarce
+                p_order_id => p_order_id, p_expires_at => p_expires_at, p_context => p_context,
+                p_own_tx => FALSE, o_result => v_scarce
             );
         END IF;
 
@@ -127,7 +124,8 @@ BEGIN
                 l.product_id,
                 l.variant_id,
                 pg_catalog.max(i.version) AS version,
-                pg_catalog.sum(r.quantity) AS quantity
+                pg_catalog.sum(r.quantity) AS quantity,
+                pg_catalog.max(i.on_hand - i.reserved) AS left_there
             FROM store.inventory_reservations AS r
             INNER JOIN store.order_items AS l ON l.id = r.order_item_id
             INNER JOIN store.inventory AS i
@@ -157,18 +155,21 @@ BEGIN
         SELECT
             (SELECT pg_catalog.max(w.position) FROM written AS w),
             (
+                -- A row that still has more than the threshold says enough; only else are the others added up.
                 SELECT pg_catalog.array_agg(t.variant_id)
                 FROM touched AS t
                 INNER JOIN store.stock_levels AS n ON n.variant_id = t.variant_id AND n.level <> 'out'
-                WHERE (
-                    SELECT pg_catalog.sum(i.on_hand - i.reserved)
-                    FROM store.inventory AS i
-                    INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id AND w.is_active
-                    WHERE i.variant_id = t.variant_id
-                ) <= CASE n.level
-                    WHEN 'low' THEN 0
-                    ELSE COALESCE(n.low_stock_threshold, (SELECT s.low_stock_threshold FROM store.store_settings AS s))
-                END
+                CROSS JOIN store.store_settings AS s
+                CROSS JOIN LATERAL (
+                    SELECT CASE n.level WHEN 'low' THEN 0 ELSE COALESCE(n.low_stock_threshold, s.low_stock_threshold) END AS units
+                ) AS h
+                WHERE t.left_there <= h.units
+                    AND h.units >= (
+                        SELECT pg_catalog.sum(i.on_hand - i.reserved)
+                        FROM store.inventory AS i
+                        INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id AND w.is_active
+                        WHERE i.variant_id = t.variant_id
+                    )
             )
         INTO v_position, v_crossed;
         IF v_crossed IS NOT NULL THEN
@@ -177,11 +178,8 @@ BEGIN
             );
         END IF;
 
-        o_result := pg_catalog.jsonb_build_object(
-            'order_id', p_order_id,
-            'expires_at', p_expires_at,
-            'position', GREATEST(v_position, (v_scarce ->> 'position')::bigint)
-        );
+        v_position := GREATEST(v_position, (v_scarce ->> 'position')::bigint);
+        o_result := pg_catalog.jsonb_build_object('order_id', p_order_id, 'expires_at', p_expires_at, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

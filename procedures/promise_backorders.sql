@@ -4,7 +4,7 @@
 --         held by the caller.
 -- Raises: KI001 out_of_stock.
 -- Emits:  inventory.backordered
--- Called by: lock_inventory, when a line is short and its SKU is sold beyond its stock.
+-- Called by: hold_scarce_inventory, for an order with a SKU that is sold beyond its stock.
 CREATE OR REPLACE PROCEDURE store.promise_backorders(
     IN    p_order_id    uuid,
     IN    p_expires_at  timestamptz,

@@ -126,14 +126,15 @@ BEGIN
                     '[]'
                 )
                 FROM store.order_items AS i
-                LEFT JOIN LATERAL (
+                LEFT JOIN (
                     SELECT
+                        w.order_item_id,
                         w.quantity - w.allocated_quantity - w.cancelled_quantity AS units,
                         w.expected_at
                     FROM store.backorders AS w
-                    WHERE w.order_item_id = i.id
+                    WHERE w.order_id = p_order_id
                         AND w.status IN ('promised', 'waiting')
-                ) AS b ON TRUE
+                ) AS b ON b.order_item_id = i.id
                 WHERE i.order_id = p_order_id
             ),
             'subtotal', v_order.subtotal,

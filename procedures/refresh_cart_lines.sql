@@ -31,7 +31,7 @@ BEGIN
                 CASE WHEN a.on_sale THEN v.price ELSE i.unit_price END AS unit_price,
                 CASE WHEN a.on_sale THEN v.mrp ELSE i.mrp END AS mrp,
                 b.stock,
-                LEAST(b.stock + b.room, 2147483647)::integer AS available
+                LEAST(b.stock + e.room, 2147483647)::integer AS available
             FROM store.cart_items AS i
             INNER JOIN store.product_variants AS v ON v.id = i.variant_id
             INNER JOIN store.products AS p ON p.id = v.product_id
@@ -54,14 +54,24 @@ BEGIN
                     AND r.status = 'held'
                 GROUP BY r.variant_id
             ) AS h ON h.variant_id = i.variant_id
-            LEFT JOIN store.stock_policies AS k ON k.variant_id = i.variant_id AND k.policy <> 'deny'
-            LEFT JOIN store.backorders AS o
-                ON o.order_id = p_pending_order_id AND o.variant_id = i.variant_id AND o.status = 'promised'
+            CROSS JOIN LATERAL (SELECT GREATEST(COALESCE(s.units, 0) + COALESCE(h.units, 0), 0) AS stock) AS b
+            -- What may be sold beyond the stock is looked up for a line that needs it.
             CROSS JOIN LATERAL (
-                SELECT
-                    GREATEST(COALESCE(s.units, 0) + COALESCE(h.units, 0), 0) AS stock,
-                    COALESCE(k.backorder_limit - k.backordered + COALESCE(o.quantity, 0), 0) AS room
-            ) AS b
+                SELECT CASE
+                    WHEN b.stock >= i.quantity THEN 0
+                    ELSE COALESCE(
+                        (
+                            SELECT k.backorder_limit - k.backordered + COALESCE(o.quantity, 0)
+                            FROM store.stock_policies AS k
+                            LEFT JOIN store.backorders AS o
+                                ON o.order_id = p_pending_order_id AND o.variant_id = k.variant_id AND o.status = 'promised'
+                            WHERE k.variant_id = i.variant_id
+                                AND k.policy <> 'deny'
+                        ),
+                        0
+                    )
+                END AS room
+            ) AS e
             WHERE i.cart_id = p_cart_id
         ),
         flagged AS (

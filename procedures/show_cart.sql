@@ -53,17 +53,22 @@ BEGIN
                             'backordered_quantity', i.backordered_quantity,
                             'availability', CASE
                                 WHEN i.status IN ('insufficient_stock', 'unavailable') THEN 'out_of_stock'
-                                WHEN i.backordered_quantity > 0 THEN k.policy
+                                WHEN i.backordered_quantity > 0 THEN (
+                                    SELECT k.policy FROM store.stock_policies AS k WHERE k.variant_id = v.id
+                                )
                                 ELSE 'in_stock'
                             END,
-                            'available_from', CASE WHEN i.backordered_quantity > 0 THEN k.available_from END
+                            'available_from', CASE
+                                WHEN i.backordered_quantity > 0 THEN (
+                                    SELECT k.available_from FROM store.stock_policies AS k WHERE k.variant_id = v.id
+                                )
+                            END
                         )
                         ORDER BY i.id
                     )
                     FROM store.cart_items AS i
                     INNER JOIN store.product_variants AS v ON v.id = i.variant_id
                     INNER JOIN store.products AS p ON p.id = v.product_id
-                    LEFT JOIN store.stock_policies AS k ON k.variant_id = v.id
                     WHERE i.cart_id = c.id
                 ),
                 '[]'::jsonb

@@ -58,7 +58,9 @@ class CartItem(BaseModel):
     line_total: int
     discount_amount: int
     status: Literal["ok", "price_changed", "insufficient_stock", "unavailable"]
-    available_quantity: int | None = Field(description="Units that this shopper could buy now, or order ahead.")
+    available_quantity: int | None = Field(
+        description="Units that this shopper could buy now; of a line that wants more, with what can be ordered ahead."
+    )
     backordered_quantity: int = Field(description="Units of the line that are not there yet and will come later.")
     availability: Literal["in_stock", "backorder", "preorder", "out_of_stock"]
     available_from: datetime | None = Field(description="When what comes later is expected.")
