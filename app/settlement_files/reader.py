@@ -24,6 +24,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,16}")
 _DATE_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y")
 _EPOCH = re.compile(r"[0-9]{9,10}")
 _REFERENCE = re.compile(r"[!-~]{1,200}")
+_UNPRINTABLE = re.compile(r"[^ -~]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -160,7 +161,7 @@ def _line(number: int, row: dict[str, str], layout: Layout) -> Item:
         raise ValueError("it does not say what kind it is")
     kind = layout.kinds.get(word)
     if kind is None:
-        return OtherLine(number, word[:50])
+        return OtherLine(number, _UNPRINTABLE.sub("?", word)[:50])
     references = tuple(dict.fromkeys(row[name] for name in layout.references[kind] if row.get(name)))
     if not references or any(not _REFERENCE.fullmatch(reference) for reference in references):
         raise ValueError(f"no {kind} has an id like {references[0][:50] if references else 'nothing'!r}")
@@ -172,6 +173,8 @@ def _line(number: int, row: dict[str, str], layout: Layout) -> Item:
         raise ValueError("it names no settlement")
     tax = _amount(_first(row, layout.tax) or "0", currency, layout)
     fee = _amount(_first(row, layout.fee) or "0", currency, layout)
+    if layout.fee_holds_tax and not 0 <= abs(tax) <= abs(fee):
+        raise ValueError(f"a fee of {fee} holds no tax of {tax}")
     return Line(
         number=number,
         provider=_first(row, layout.provider_column) or None,

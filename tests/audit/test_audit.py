@@ -1,10 +1,13 @@
 """`kirana audit` is clean on a store that its own procedures made, and names the row when any one figure is bent."""
 
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from app.audit.books import Finding, audit, load_checks
+from app.settlement_files.reader import Line, read
+from tests.reconciliation.files import csv_text, ledger_rows
 from tests.support.builders import (
     Connection,
     Variant,
@@ -53,6 +56,7 @@ CORRUPTIONS = {
     " received_quantity = received_quantity + 1 WHERE lost_quantity > 0",
     "stock_counts": "UPDATE store.stock_count_lines SET difference = difference + 1,"
     " counted_quantity = counted_quantity + 1 WHERE difference <> 0",
+    "settlements": "UPDATE store.settlements SET payment_total = payment_total + 1",
 }
 
 
@@ -147,6 +151,19 @@ def trade(owner: Connection) -> None:
             p_to_status=status,
         )
     keep_stock(owner, staff, shirt, towel, preordered)
+    settle(owner)
+
+
+def settle(owner: Connection) -> None:
+    """The gateway pays out what it captured, and lists one payment twice."""
+    staff = make_staff(owner, "finance")
+    opening = {"p_provider": "sandbox", "p_sha256": b"s" * 32, "p_name": "settled.csv", "p_layout": "kirana"}
+    file_id = call(owner, "open_settlement_file", p_staff_id=staff, **opening)["id"]
+    text = csv_text([*ledger_rows(owner), ledger_rows(owner)[0]])
+    lines = [item.as_row() for item in read(StringIO(text, newline=""))[1] if isinstance(item, Line)]
+    lines = [line for line in lines if line["refs"][0].startswith("pay-")]
+    call(owner, "book_settlement_lines", p_staff_id=staff, p_file_id=file_id, p_rows=lines)
+    call(owner, "close_settlement_file", p_staff_id=staff, p_file_id=file_id, p_counts={})
 
 
 def keep_stock(owner: Connection, staff: Any, shirt: Variant, towel: Variant, preordered: Variant) -> None:

@@ -22,6 +22,8 @@ from tests.support.builders import (
     one,
     rows,
 )
+from tests.support.contenders import contend
+from tests.support.databases import Database
 from tests.support.paying import Document, begin, capture, on_hand, order_row, tell, verify
 
 Connect = Callable[..., psycopg.Connection[Any]]
@@ -244,3 +246,40 @@ def test_attempts_registered_at_once_leave_one_open(
     made = list(pool.map(lambda c: begin(c, order), connections))
     assert sorted(payment["attempt_no"] for payment in made) == list(range(1, CONTENDERS + 1))
     assert rows(owner, "SELECT count(*) FROM store.payments WHERE status = 'created'") == [(1,)]
+
+
+def test_a_question_and_the_event_it_asks_about_capture_once(database: Database, owner: Connection) -> None:
+    """The worker hears from the gateway while its event, the shopper's proof and the sweeper come in: 20 orders."""
+    product = make_product(owner, stock=100, buckets=4)
+    made = []
+    for number in range(20):
+        order = make_order(owner, (product, 1))
+        made.append((order, begin(owner, order)))
+        if number % 3 == 0:
+            expire_hold(owner, order["id"])
+
+    def contender(connection: Connection, item: tuple[Document, Document, str]) -> Document:
+        order, payment, who = item
+        if who == "asked":
+            event = {"p_event_id": f"asked:pay_{payment['id']}:captured", "p_payload": {"asked": True}}
+            answer = capture(connection, payment, **event)
+            return answer | {
+                "noted": call(connection, "note_payment_check", p_payment_id=payment["id"], p_answer="captured")
+            }
+        if who == "told":
+            return capture(connection, payment)
+        if who == "shown":
+            return verify(connection, order, payment)
+        return call(connection, "expire_orders") | call(connection, "pick_payments_to_check", p_older_than_seconds=0)
+
+    who = ("asked", "told", "shown", "sweeper", "asked")
+    items = [(order, payment, one_of) for order, payment in made for one_of in who]
+    results = contend(database, items, contender, connections=10)
+    assert set(results.refused) <= {"40P01", "55P03"}, results.refused
+    for order, payment in made:
+        capture(owner, payment)
+        assert order_row(owner, order)["status"] == "confirmed"
+    assert rows(owner, "SELECT count(*), count(DISTINCT payment_id) FROM store.money_movements") == [(20, 20)]
+    assert one(owner, "SELECT count(*) FROM store.payments WHERE status = 'captured' AND check_at IS NULL") == 20
+    assert one(owner, "SELECT sum(on_hand)::int FROM store.inventory") == 80
+    assert_books_balance(owner)
