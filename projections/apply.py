@@ -7,6 +7,8 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from app.core.telemetry.context import valid_traceparent
+from app.core.telemetry.tracing import MOST_LINKS
 from projections.books import Connection, Live, in_shard, move_checkpoint, shard_of
 from projections.definition import Projection
 from projections.reader import Event
@@ -38,6 +40,7 @@ class Batch:
     keys: set[UUID] = field(default_factory=set)
     spread: dict[str, set[UUID]] = field(default_factory=dict)
     events: int = 0
+    traceparents: dict[str, None] = field(default_factory=dict)
 
 
 def fold(target: Target, events: Iterable[Event], before: int, after: int) -> Batch:
@@ -54,6 +57,8 @@ def fold(target: Target, events: Iterable[Event], before: int, after: int) -> Ba
         else:
             continue
         batch.events += 1
+        if len(batch.traceparents) < MOST_LINKS and valid_traceparent(event.traceparent or ""):
+            batch.traceparents[event.traceparent or ""] = None
     return batch
 
 

@@ -28,7 +28,7 @@ DRAIN_POLL_SECONDS = 0.005
 Connection = psycopg.AsyncConnection[Any]
 
 _PAGE = """
-SELECT position, topic, view_key, aggregate_type, aggregate_id, aggregate_version, created_at
+SELECT position, topic, view_key, aggregate_type, aggregate_id, aggregate_version, created_at, traceparent
 FROM store.outbox
 WHERE position > %(after)s AND position <= %(until)s
 ORDER BY position
@@ -58,6 +58,7 @@ class Event(NamedTuple):
     aggregate_id: UUID
     aggregate_version: int
     created_at: datetime
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import psycopg
 import structlog
 
 from app.core.config import NotConfigured, Settings
+from app.core.telemetry.tracing import Tracing, tracing
 from projections import metrics
 from projections.books import connect, pause
 from projections.navigation.follower import REFRESH_SECONDS, NavigationFollower
@@ -38,6 +39,7 @@ class Projector:
         self._settings = settings
         self._only = only_shards
         self._stop = asyncio.Event()
+        self._tracing: Tracing | None = None
         self._workers: dict[tuple[str, int], ShardWorker] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._navigation = NavigationFollower(self.dsn, self._stop, refresh)
@@ -68,6 +70,10 @@ class Projector:
 
     async def run(self) -> None:
         """Until ``stop``."""
+        async with tracing(self._settings, "kirana-projector") as self._tracing:
+            await self._run()
+
+    async def _run(self) -> None:
         aids = [
             asyncio.create_task(self._observe()),
             asyncio.create_task(listen(self._settings, self.wake, self._stop)),
@@ -96,7 +102,7 @@ class Projector:
             for shard in range(count):
                 wanted = self._only is None or shard in self._only
                 if wanted and (name, shard) not in self._workers:
-                    worker = ShardWorker(self.dsn, PROJECTIONS[name], shard, self._stop, self._applied)
+                    worker = ShardWorker(self.dsn, PROJECTIONS[name], shard, self._stop, self._applied, self._tracing)
                     self._workers[(name, shard)] = worker
                     self._start(worker.run(), f"{name}/{shard}")
 

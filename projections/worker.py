@@ -3,12 +3,15 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
 
+from app.core.telemetry.tracing import Tracing
 from projections import metrics
-from projections.apply import Target, apply, fold, is_poison
+from projections.apply import Batch, Target, apply, fold, is_poison
 from projections.books import (
     Connection,
     LostLead,
@@ -22,6 +25,9 @@ from projections.books import (
 )
 from projections.definition import Projection
 from projections.reader import Event, OutboxReader
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 BUSY_SECONDS = 0.005
 IDLE_SECONDS = 0.25
@@ -45,6 +51,7 @@ class ShardWorker:
         shard: int,
         stop: asyncio.Event,
         applied: Callable[[], None] = lambda: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.projection = projection
         self.shard = shard
@@ -53,6 +60,7 @@ class ShardWorker:
         self._dsn = dsn
         self._stop = stop
         self._applied = applied
+        self._tracing = tracing
         self._log = log.bind(projection=projection.name, shard=shard)
 
     async def run(self) -> None:
@@ -135,19 +143,30 @@ class ShardWorker:
         self, connection: Connection, target: Target, reader: OutboxReader, events: list[Event], after: int
     ) -> None:
         batch = fold(target, events, reader.position, after)
+        with self._span(batch) as span:
+            changes = await self._apply_batch(connection, target, batch)
+            if span is not None:
+                span.set_attributes({"kirana.events": batch.events, "kirana.rows": changes})
+        reader.advance(after)
+        metrics.applied(self.projection.name, self.shard, batch.events, changes, after)
+        self._applied()
+
+    def _span(self, batch: Batch) -> AbstractContextManager["Span | None"]:
+        """The batch's span, linked to the requests that caused it; none where nothing is traced or nothing came in."""
+        if self._tracing is None or not batch.events:
+            return nullcontext()
+        return self._tracing.batch_span(f"project {self.projection.name}", batch.traceparents)
+
+    async def _apply_batch(self, connection: Connection, target: Target, batch: Batch) -> int:
         for attempt in range(1, TRIES_BEFORE_PARKING + 1):
             try:
-                changes = await apply(connection, target, batch, careful=attempt == TRIES_BEFORE_PARKING)
+                return await apply(connection, target, batch, careful=attempt == TRIES_BEFORE_PARKING)
             except psycopg.Error as error:
                 if not is_poison(error) or attempt == TRIES_BEFORE_PARKING:
                     raise
                 self._log.warning("batch_failed", attempt=attempt, error=str(error))
                 await asyncio.sleep(BUSY_SECONDS * attempt)
-            else:
-                break
-        reader.advance(after)
-        metrics.applied(self.projection.name, self.shard, batch.events, changes, after)
-        self._applied()
+        raise AssertionError("the last try returns or raises")
 
     async def _has_pending(self, connection: Connection) -> bool:
         row = await fetch_one(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,8 +21,11 @@ from app.core.config import Settings
 from app.core.paths import ROOT
 from app.core.telemetry.tracing import MOST_LINKS, span_context, start_tracing
 from app.main import create_app
+from projections.runner import running
 from tests.support.api import bearer, serving
 from tests.support.builders import make_address, make_cart, make_product, make_user, one, rows
+from tests.support.databases import Database
+from tests.support.projecting import announce, reached
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED, UNSAMPLED = f"00-{TRACE_ID}-{SPAN_ID}-01", f"00-{TRACE_ID}-{SPAN_ID}-00"
@@ -171,6 +175,28 @@ def test_a_batch_is_linked_to_the_requests_that_caused_it(traced: Settings, coll
     assert [(link.trace_id.hex(), link.span_id.hex()) for link in span.links] == [(TRACE_ID, SPAN_ID)]
     assert len(collector.named("project orders").links) == MOST_LINKS
     assert collector.services == {"kirana-projector"}
+
+
+async def test_a_trace_goes_from_the_request_through_the_call_to_the_projector(
+    traced: Settings, collector: Collector, owner: psycopg.Connection[Any], database: Database, redis: Redis
+) -> None:
+    async with running(traced):
+        async with serving(create_app(traced)) as client:
+            await order_something(client, traced, owner)
+        position = announce(owner, uuid.uuid4(), "order")
+        owner.execute(
+            "INSERT INTO store.outbox (topic, view_key, aggregate_type, aggregate_id, aggregate_version, type,"
+            " traceparent) VALUES ('orders', uuidv7(), 'order', uuidv7(), 1, 'order.created', 'not a traceparent')"
+        )
+        await reached(database, position + 1)
+    request, called = collector.named("POST /v1/checkout"), collector.named("CALL create_order")
+    applied = [span for span in collector.spans if span.name == "project orders"]
+    links = {link.span_id: link.trace_id for span in applied for link in span.links}
+    assert links == {request.span_id: request.trace_id}
+    assert called.trace_id == request.trace_id
+    assert sum(attributes(span)["kirana.events"] for span in applied) >= 3
+    assert any(attributes(span)["kirana.rows"] == 1 for span in applied)
+    assert {"kirana", "kirana-projector"} <= collector.services
 
 
 @pytest.mark.parametrize("text", [None, f"00-{'0' * 32}-{SPAN_ID}-01", f"ff-{TRACE_ID}-{SPAN_ID}-01"])
