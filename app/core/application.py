@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.core.config import Settings, get_settings
 from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
 from app.core.observability import observe, observed
+from app.core.openapi_document import install_document, operation_id
 from app.core.problems import install_problem_handlers
 
 API_VERSION = "1.0.0"
@@ -46,7 +47,9 @@ def new_application(
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
+        generate_unique_id_function=operation_id,
     )
+    install_document(app)
     app.state.settings = settings
 
     async def given() -> Settings:

@@ -101,8 +101,17 @@ def metrics_router(business: BusinessGauges) -> APIRouter:
     """``/metrics``, for Prometheus inside; a proxy must not pass it on (docs/operations.md)."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/metrics", summary="Metrics for Prometheus", response_model=None, response_class=Response)
+    text = {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+    @router.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_model=None,
+        response_class=Response,
+        responses={200: text},
+    )
     async def metrics(request: Request) -> Response:
+        """Counters, gauges and histograms in Prometheus' text format; for the network inside only."""
         query = getattr(request.app.state, "query", None)
         if query is not None:
             await business.refresh(query.pool)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import structlog
@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.core.config import NotConfigured, Settings
@@ -112,16 +113,31 @@ async def told_at_boot(
             await task
 
 
+class Readiness(BaseModel):
+    """What ``/readyz`` answers: ``ok`` for each check that holds, else what mends it; aids may be away."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str] = Field(examples=[{"command": "ok", "query": "ok", "settings": "ok"}])
+    aids: dict[str, str] = Field(default_factory=dict, examples=[{"redis": "ok"}])
+
+
 def health_router(*sides: str) -> APIRouter:
     """``/healthz`` and ``/readyz`` for an application with these sides (``command``, ``query``)."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="The process lives")
     async def healthz() -> dict[str, str]:
+        """That it answers at all: a process that does not is to be started again."""
         return {"status": "ok"}
 
-    @router.get("/readyz", summary="The application can serve", response_model=None)
+    @router.get(
+        "/readyz",
+        summary="The application can serve",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "It can't: each check says what to run."}},
+    )
     async def readyz(request: Request) -> Response:
+        """Whether database, schema, procedures and settings are there; what is missing says what to run."""
         checks: dict[str, Any] = {}
         for side in sides:
             state = getattr(request.app.state, side)

@@ -25,7 +25,7 @@ OTP_DIGITS = 6
 WEBHOOK_TOLERANCE_SECONDS = 300
 CLOCK_LEEWAY_SECONDS = 5
 # For the OpenAPI document only: what the header holds is read and judged by optional_principal.
-_BEARER = HTTPBearer(scheme_name="access token", bearerFormat="JWT", auto_error=False)
+_BEARER = HTTPBearer(scheme_name="accessToken", bearerFormat="JWT", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)

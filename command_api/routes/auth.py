@@ -36,7 +36,7 @@ async def verify_otp(
 
 
 @router.post("/refresh", response_model=Tokens, responses=problems("session_invalid", "refresh_reused", "user_blocked"))
-async def refresh(body: RefreshRequest, context: Context, state: State) -> Response:
+async def refresh_session(body: RefreshRequest, context: Context, state: State) -> Response:
     """Change a refresh token for new tokens. A refresh token that comes twice ends its session."""
     return json_response(await auth.refresh(state, body.refresh_token, context), headers=NO_STORE)
 

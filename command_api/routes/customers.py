@@ -23,7 +23,7 @@ STAFF = ("unauthenticated", "forbidden", "user_not_found", "version_mismatch")
     response_model=CustomerStatus,
     responses=problems(*STAFF, "is_staff"),
 )
-async def block(
+async def block_customer(
     user_id: UUID, body: BlockReason, staff: CurrentStaff, state: State, context: Context, version: OptionalVersion
 ) -> Response:
     """Block a customer: all sessions end, and no login, refresh or checkout succeeds."""
@@ -39,7 +39,7 @@ async def block(
     response_model=CustomerStatus,
     responses=problems(*STAFF),
 )
-async def unblock(
+async def unblock_customer(
     user_id: UUID, body: BlockReason, staff: CurrentStaff, state: State, context: Context, version: OptionalVersion
 ) -> Response:
     """Let a blocked customer in again; they log in anew."""
@@ -63,7 +63,7 @@ async def unblock(
         "invalid_value",
     ),
 )
-async def erase(body: ErasureRequest, principal: CurrentPrincipal, state: State, context: Context) -> Response:
+async def erase_profile(body: ErasureRequest, principal: CurrentPrincipal, state: State, context: Context) -> Response:
     """Erase the account, for good. Ask for a login code first: POST /v1/auth/otp, and send it here.
 
     Refused while an order is open or money is on its way, with which ones. Orders stay without their shopper.

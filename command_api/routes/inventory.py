@@ -21,7 +21,7 @@ REFUSALS = (
 
 
 @router.post("/receipts", status_code=201, response_model=Stock, responses=problems(*REFUSALS))
-async def receive(body: Receipt, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
+async def receive_stock(body: Receipt, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
     """Receive units of a SKU into a warehouse."""
     outcome = await inventory.receive(state, staff.user_id, key, body.model_dump(), context)
     return json_response(outcome.result, 201, position=outcome.position, replayed=outcome.replayed)
@@ -33,7 +33,7 @@ async def receive(body: Receipt, staff: CurrentStaff, state: State, context: Con
     response_model=Stock,
     responses=problems(*REFUSALS, "stock_row_not_found", "stock_below_reserved", "stale_quantity"),
 )
-async def adjust(
+async def adjust_stock(
     body: Adjustment, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
 ) -> Response:
     """Correct the stock of a SKU in a warehouse. Units promised to orders can't be taken away."""

@@ -64,7 +64,7 @@ async def check_out(
     response_model=Order,
     responses=problems(*KEYED, "order_not_found", "order_state"),
 )
-async def cancel(
+async def cancel_order(
     order_id: UUID,
     body: CancelRequest,
     principal: CurrentPrincipal,

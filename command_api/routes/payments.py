@@ -69,7 +69,7 @@ async def register_attempt(
     response_model=VerifiedPayment,
     responses=problems(*KEYED, "payment_not_found", "payment_state", "payment_signature", "payment_mismatch"),
 )
-async def verify(
+async def verify_payment(
     payment_id: UUID,
     body: PaymentProof,
     principal: CurrentPrincipal,

@@ -101,7 +101,7 @@ async def refund_by_staff(
     response_model=Refund,
     responses=problems(*STAFF, "already_exists", "second_person_required"),
 )
-async def settle(
+async def settle_refund(
     refund_id: UUID, body: Settlement, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
 ) -> Response:
     """Book that the store paid a refund out itself: of a cash order, or one that its gateway failed.
@@ -117,7 +117,7 @@ async def settle(
     response_model=Refund,
     responses=problems(*STAFF),
 )
-async def retry(refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
+async def retry_refund(refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
     """Have a refund that failed sent to its gateway again."""
     return _refund(await refunds.retry(state, staff.user_id, refund_id, key, context))
 
@@ -130,7 +130,7 @@ async def retry(refund_id: UUID, staff: CurrentStaff, state: State, context: Con
         *DECISION, "refund_changed", "order_state", "refund_exceeds_captured", "refund_line_invalid", "invalid_value"
     ),
 )
-async def approve(
+async def approve_refund(
     approval_id: UUID, body: Note, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
 ) -> Response:
     """Approve a colleague's refund: all is checked again, and the money starts on its way in the same transaction."""
@@ -145,7 +145,7 @@ async def approve(
     response_model=DecidedRefund,
     responses=problems(*DECISION),
 )
-async def decline(
+async def decline_refund(
     approval_id: UUID, body: Note, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
 ) -> Response:
     """Decline a colleague's refund; nothing is paid."""

@@ -31,7 +31,7 @@ STAFF = ("unauthenticated", "forbidden")
         *STAFF, "invitation_open", "already_exists", "user_blocked", "invalid_value", "otp_rate_limited"
     ),
 )
-async def invite(body: Invite, staff: CurrentStaff, state: State, context: Context) -> Response:
+async def invite_staff(body: Invite, staff: CurrentStaff, state: State, context: Context) -> Response:
     """Invite a phone to work for the store in a role; a code goes to it at once."""
     return json_response(await service.invite(state, staff.user_id, body.phone, body.role, context), 201)
 
@@ -42,7 +42,7 @@ async def invite(body: Invite, staff: CurrentStaff, state: State, context: Conte
     response_model=StaffInvitation,
     responses=problems(*STAFF, "invitation_not_found", "invitation_state"),
 )
-async def revoke(invitation_id: UUID, staff: CurrentStaff, state: State, context: Context) -> Response:
+async def revoke_invitation(invitation_id: UUID, staff: CurrentStaff, state: State, context: Context) -> Response:
     """Take an open invitation back."""
     return json_response(await service.revoke(state, staff.user_id, invitation_id, context))
 
@@ -65,7 +65,7 @@ async def request_code(body: OtpRequest, context: Context, state: State, headers
     response_model=LoggedIn,
     responses=problems("otp_invalid", "otp_expired", "user_blocked", "invitation_not_found", "invitation_state"),
 )
-async def accept(body: OtpVerify, context: Context, state: State, user_agent: UserAgent = None) -> Response:
+async def accept_invitation(body: OtpVerify, context: Context, state: State, user_agent: UserAgent = None) -> Response:
     """Accept an invitation with its code: the answer is a session in the invited role."""
     return json_response(await service.accept(state, body.phone, body.code, user_agent, context), headers=NO_STORE)
 

@@ -101,7 +101,7 @@ async def replay_webhook(
     response_model=schemas.Redelivery,
     responses=problems(*STAFF, "delivery_not_found", "event_gone", "webhook_state"),
 )
-async def redeliver(
+async def redeliver_event(
     webhook_id: UUID, position: EventPosition, staff: CurrentStaff, context: Context, state: State
 ) -> Response:
     """Tell it of one event once more, whatever came of it before."""

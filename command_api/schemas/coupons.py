@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from command_api.schemas.base import Body, Line, Name, Slug
 
@@ -32,6 +32,22 @@ class CouponDefinition(Body):
     ``buy_x_get_y``: for every ``buy_quantity + get_quantity`` units in the cart, the ``get_quantity`` cheapest are
     ``get_percent_bp`` cheaper. ``categories`` count with their descendants.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "10 % off the first order",
+                    "kind": "percent",
+                    "percent_bp": 1000,
+                    "max_discount": 25000,
+                    "first_order_only": True,
+                    "per_user_limit": 1,
+                    "is_public": True,
+                }
+            ]
+        }
+    )
 
     name: Name
     description: Line | None = None
