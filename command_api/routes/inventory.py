@@ -21,7 +21,9 @@ REFUSALS = (
 
 
 @router.post("/receipts", status_code=201, response_model=Stock, responses=problems(*REFUSALS))
-async def receive_stock(body: Receipt, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
+async def receive_stock(
+    body: Receipt, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
+) -> Response:
     """Receive units of a SKU into a warehouse."""
     outcome = await inventory.receive(state, staff.user_id, key, body.model_dump(), context)
     return json_response(outcome.result, 201, position=outcome.position, replayed=outcome.replayed)

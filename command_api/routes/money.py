@@ -26,7 +26,9 @@ LineId = Annotated[int, Path(ge=1, le=2**63 - 1)]
     response_model=schemas.SettlementFileResult,
     responses=problems(*STAFF, "invalid_value", "payload_too_large", "settlement_file_closed"),
 )
-async def reconcile_settlement_file(body: schemas.SettlementFileBody, staff: CurrentStaff, state: State, context: Context) -> Response:
+async def reconcile_settlement_file(
+    body: schemas.SettlementFileBody, staff: CurrentStaff, state: State, context: Context
+) -> Response:
     """Hold a gateway's settlement file against the ledger. A file is known by its contents: again, it changes nothing.
 
     Lines that can't be understood are left out and told. Fees and taxes are kept beside and never change an order.

@@ -117,7 +117,9 @@ async def settle_refund(
     response_model=Refund,
     responses=problems(*STAFF),
 )
-async def retry_refund(refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey) -> Response:
+async def retry_refund(
+    refund_id: UUID, staff: CurrentStaff, state: State, context: Context, key: IdempotencyKey
+) -> Response:
     """Have a refund that failed sent to its gateway again."""
     return _refund(await refunds.retry(state, staff.user_id, refund_id, key, context))
 
