@@ -6,7 +6,7 @@
 -- Called by: the worker; what came of it goes to finish_deliveries
 CREATE OR REPLACE PROCEDURE store.claim_deliveries(
     IN    p_limit           integer DEFAULT 32,
-    IN    p_per_subscriber  integer DEFAULT 8,
+    IN    p_per_subscriber  integer DEFAULT 16,
     IN    p_lease_seconds   integer DEFAULT 60,
     IN    p_context         jsonb   DEFAULT '{}',
     IN    p_own_tx          boolean DEFAULT TRUE,

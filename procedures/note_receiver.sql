@@ -1,5 +1,5 @@
 -- note_receiver: note how a receiver does: one that fails for too long, or says that it is gone, is disabled.
--- Locks:  the subscriber.
+-- Locks:  the subscriber, where there is something to note.
 -- Raises: nothing of its own.
 -- Emits:  webhook.disabled, by disable_webhook.
 -- Called by: finish_deliveries, once for each receiver.
@@ -26,22 +26,27 @@ BEGIN
             SET LOCAL ROLE kirana_writer;
         END IF;
         o_result := NULL;
+        -- A receiver that does well costs a lock and a write now and then, not one an event: those who claim take that lock.
         SELECT s.*
         INTO v_old
         FROM store.webhook_subscribers AS s
         WHERE s.id = p_webhook_id
+            AND (
+                NOT p_reached
+                OR p_gone
+                OR p_retry_after IS NOT NULL
+                OR s.consecutive_failures > 0
+                OR s.last_delivered_at IS NULL
+                OR s.last_delivered_at < pg_catalog.now() - pg_catalog.make_interval(secs => 10)
+            )
         FOR UPDATE;
-        IF p_reached THEN
-            -- A receiver that does well costs a write now and then, not one an event.
-            IF v_old.consecutive_failures > 0 OR v_old.last_delivered_at IS NULL OR p_retry_after IS NOT NULL
-                OR v_old.last_delivered_at < pg_catalog.now() - pg_catalog.make_interval(secs => 10) THEN
-                UPDATE store.webhook_subscribers AS s
-                SET consecutive_failures = 0,
-                    failing_since = NULL,
-                    last_delivered_at = pg_catalog.now(),
-                    resume_at = pg_catalog.now() + pg_catalog.make_interval(secs => p_retry_after)
-                WHERE s.id = p_webhook_id;
-            END IF;
+        IF v_old.id IS NOT NULL AND p_reached THEN
+            UPDATE store.webhook_subscribers AS s
+            SET consecutive_failures = 0,
+                failing_since = NULL,
+                last_delivered_at = pg_catalog.now(),
+                resume_at = pg_catalog.now() + pg_catalog.make_interval(secs => p_retry_after)
+            WHERE s.id = p_webhook_id;
             -- It was away as a whole and is back: what waits need not wait for hours more.
             IF v_old.consecutive_failures >= c_failing THEN
                 UPDATE store.webhook_deliveries AS d

@@ -96,6 +96,16 @@ class Metrics:
             ("procedure",),
             registry=registry,
         )
+        self._count_events_out(registry)
+        self.view_reads = Counter(
+            "kirana_view_reads", "Pages read by key, by where they came from.", ("view", "source"), registry=registry
+        )
+        self.redis_failures = Counter(
+            "kirana_redis_failures", "Redis operations that failed and were done without.", ("use",), registry=registry
+        )
+
+    def _count_events_out(self, registry: CollectorRegistry) -> None:
+        """What the worker and the relay count."""
         self.webhook_attempts = Counter(
             "kirana_webhook_attempts",
             "Attempts to tell a subscriber: delivered, failed; and events given_up after the last one.",
@@ -109,12 +119,6 @@ class Metrics:
             registry=registry,
         )
         self.relayed = Counter("kirana_relayed_events", "Events sent to Redis Streams.", registry=registry)
-        self.view_reads = Counter(
-            "kirana_view_reads", "Pages read by key, by where they came from.", ("view", "source"), registry=registry
-        )
-        self.redis_failures = Counter(
-            "kirana_redis_failures", "Redis operations that failed and were done without.", ("use",), registry=registry
-        )
 
     def add_collector(self, collector: Collector) -> None:
         """Have ``collector`` asked at each scrape."""

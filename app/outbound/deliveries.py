@@ -28,8 +28,10 @@ from projections.reader import OutboxReader, safe_position
 
 LEASE_SECONDS = 60
 AT_ONCE = 64
-PER_SUBSCRIBER = 8
+PER_SUBSCRIBER = 16
 BUSY_SECONDS = 0.02
+# attempts that end together are noted together
+GATHER_SECONDS = 0.025
 IDLE_SECONDS = 0.25
 LOOK_SECONDS = 1.0
 FINISH_AT_MOST = 100
@@ -63,6 +65,7 @@ class Deliveries:
     _decided: int | None = None
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _noting: asyncio.Task[None] | None = None
     _ended: list[dict[str, Any]] = field(default_factory=list)
 
     async def work(self, stopping: Callable[[], bool] = lambda: False, seconds: float = WORK_SECONDS) -> int:
@@ -70,7 +73,7 @@ class Deliveries:
 
         Raises psycopg.Error or PoolTimeout; what was under way goes on, and the next call carries on.
         """
-        await self._note()
+        await self._noted()
         async with self.pool.connection() as connection:
             if not await _anybody(connection):
                 self._decided = None
@@ -86,7 +89,7 @@ class Deliveries:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        await self._note()
+        await self._noted()
 
     async def _work(self, reader: OutboxReader, stopping: Callable[[], bool], seconds: float) -> int:
         clock = asyncio.get_running_loop().time
@@ -100,14 +103,14 @@ class Deliveries:
             if moved or clock() >= look_at:
                 look_at = clock() + LOOK_SECONDS
                 await self._lay_out(reader.position)
-            await self._note()
+            quiet = not (self._under_way or self._unnoted)  # else a claim may find its subscriber locked by ourselves
             claimed = await self._claim(self.pace.at_once - len(self._under_way))
             begun += len(claimed)
             for one in claimed:
                 task = asyncio.create_task(self._attempt(one))
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
-            if not (moved or claimed or page.waiting or self._under_way or self._ended):
+            if quiet and not (moved or claimed or page.waiting):
                 break
             idle = BUSY_SECONDS if moved or claimed or page.waiting else min(idle * 2, IDLE_SECONDS)
             await pause(self._woken, idle)
@@ -156,7 +159,8 @@ class Deliveries:
                 "retry_after": attempt.retry_after,
             }
         )
-        self._woken.set()
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._note())
 
     async def _send(self, claimed: Claimed) -> Attempt:
         event = claimed["event"]
@@ -172,8 +176,20 @@ class Deliveries:
             return Attempt(None, str(refused), None, 0)
         return await self.sender.send(claimed["url"], secrets, event_id(event), envelope(event))
 
+    @property
+    def _unnoted(self) -> bool:
+        return bool(self._ended) or (self._noting is not None and not self._noting.done())
+
+    async def _noted(self) -> None:
+        """Wait until what ended is noted."""
+        while self._unnoted:
+            if self._noting is None or self._noting.done():
+                self._noting = asyncio.create_task(self._note())
+            await self._noting
+
     async def _note(self) -> None:
         """Note what ended. What can't be noted is told again when its lease ends."""
+        await asyncio.sleep(GATHER_SECONDS)
         while self._ended:
             results, self._ended = self._ended[:FINISH_AT_MOST], self._ended[FINISH_AT_MOST:]
             try:
@@ -188,6 +204,7 @@ class Deliveries:
                 continue
             if given_up := outcome.result["given_up"]:
                 current_metrics().webhook_attempts.labels("given_up").inc(given_up)
+            self._woken.set()
 
 
 @asynccontextmanager
