@@ -28,6 +28,7 @@ UNITS: Schema = {"type": "integer"}
 PAISE: Schema = {"type": "integer", "description": "Paise."}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 ORDER_STATUS: Schema = {"type": "string", "enum": list(ORDER_STATUSES)}
+POLICY: Schema = {"type": "string", "enum": ["deny", "backorder", "preorder"]}
 PRODUCT_STATUS: Schema = {"type": "string", "enum": ["draft", "active", "archived"]}
 PRICES: Schema = {
     "type": "array",
@@ -67,6 +68,17 @@ def _stock(name: str, says: str) -> EventType:
     return EventType(name, "catalog", "inventory", says, data, ("quantity",))
 
 
+def _level(name: str, says: str) -> EventType:
+    """A level was crossed: its aggregate is the level that was noted, its subject the product."""
+    data = {"sku": TEXT, "available": UNITS, "threshold": maybe(UNITS)}
+    return EventType(name, "catalog", "stock_level", says, data, ("sku", "available"))
+
+
+def _policy(name: str, says: str, data: dict[str, Schema]) -> EventType:
+    """About selling ahead: its aggregate is the SKU's policy, its subject the product."""
+    return EventType(name, "catalog", "stock_policy", says, data, tuple(data))
+
+
 def _product(name: str, says: str, data: dict[str, Schema]) -> EventType:
     return EventType(name, "catalog", "product", says, data, tuple(data))
 
@@ -77,10 +89,13 @@ TYPES: tuple[EventType, ...] = (
     _order("order.confirmed", "The order is paid, or to be paid at the door: it can be packed."),
     _order("order.cancelled", "The order was cancelled; its stock and coupons are free again."),
     _order("order.anonymised", "Its shopper was erased: forget who it was for, as the store has."),
+    _order("order.attention_cleared", "Somebody looked into what the order was flagged for."),
+    _order("order.backorder_allocated", "Stock came for what the order was waiting for."),
     _order("order.expired", "The time to pay is over; its stock and coupons are free again."),
     _order("order.status_changed", "Staff took the order a step further."),
     _order("payment.registered", "An attempt to pay began."),
     _order("payment.captured", "Money arrived."),
+    _order("payment.expired", "An attempt to pay came to nothing; the gateway was asked."),
     _order("payment.failed", "An attempt to pay failed."),
     _order("payment.mismatched", "Money arrived that is not the amount due; it goes back."),
     _order("refund.initiated", "Money is to go back."),
@@ -105,6 +120,13 @@ TYPES: tuple[EventType, ...] = (
     _stock("inventory.released", "Held stock is free again."),
     _stock("inventory.decreased", "Stock was sold, lost or corrected."),
     _stock("inventory.increased", "Stock arrived, came back or was corrected."),
+    _level("inventory.low", "A SKU's stock fell to its threshold."),
+    _level("inventory.back_in_stock", "A SKU that was sold out can be bought again."),
+    _policy(
+        "inventory.backordered", "Units were promised that are still to arrive.", {"order_id": UUID, "quantity": UNITS}
+    ),
+    _policy("inventory.backorder_freed", "Such a promise is no longer needed.", {"quantity": UNITS}),
+    _policy("stock_policy.changed", "How a SKU is sold beyond its stock was changed.", {"sku": TEXT, "policy": POLICY}),
     _product("product.saved", "A product was made or changed.", {"status": PRODUCT_STATUS}),
     _product("product.status_changed", "A product was published, archived or taken back.", {"status": PRODUCT_STATUS}),
     _product("price.changed", "Prices of a product's variants took effect.", {"prices": PRICES}),
