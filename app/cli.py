@@ -20,6 +20,7 @@ GROUPS = (
     "catalog",
     "demo",
     "payments",
+    "invoices",
     "staff",
     "privacy",
     "docs",

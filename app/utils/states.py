@@ -11,6 +11,16 @@ INDIAN_STATES = frozenset(
 # Codes that ISO replaced, and that forms still send.
 FORMER_CODES = {"CT": "CG", "DD": "DH", "DN": "DH", "OR": "OD", "TG": "TS", "UT": "UK"}
 
+# The tax office numbers the states (the first two digits of a GSTIN).
+# fmt: off
+GST_CODES = {
+    "JK": "01", "HP": "02", "PB": "03", "CH": "04", "UK": "05", "HR": "06", "DL": "07", "RJ": "08", "UP": "09",
+    "BR": "10", "SK": "11", "AR": "12", "NL": "13", "MN": "14", "MZ": "15", "TR": "16", "ML": "17", "AS": "18",
+    "WB": "19", "JH": "20", "OD": "21", "CG": "22", "MP": "23", "GJ": "24", "DH": "26", "MH": "27", "KA": "29",
+    "GA": "30", "LD": "31", "KL": "32", "TN": "33", "PY": "34", "AN": "35", "TS": "36", "AP": "37", "LA": "38",
+}
+# fmt: on
+
 
 def state_code(text: str) -> str:
     """The present code for ``text``. Raises ValueError for what is no state of India."""

@@ -1,0 +1,1 @@
+"""The invoices of the command line."""
