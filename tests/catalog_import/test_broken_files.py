@@ -3,6 +3,7 @@
 import csv
 import gzip
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from app.catalog_import.definition import NotThatFormat, Product, Reject
 from app.catalog_import.files import format_of, opened
 from app.catalog_import.loader import Loader
+from app.core.paths import ROOT
 from tests.catalog_import.files import lone, retail_file, shopify_file
 from tests.support.builders import make_staff, one, rows
 from tests.support.cli import environment_for, kirana
@@ -74,6 +76,15 @@ def test_a_packed_file_that_is_cut_off(tmp_path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(NotThatFormat):
             opened(path, format_of(path))
+
+
+def test_the_page_about_the_catalog_names_every_reason() -> None:
+    said = (ROOT / "docs" / "operations" / "catalog.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "app" / "catalog_import").glob("*.py"))
+    reasons = set(re.findall(r'(?:(?:NoGood|checked)\(|Reject\([^"()]*, )"(\w+)"', code)) - {"not_a_product"}
+    assert len(reasons) > 15
+    retail = {"never_sold_at_a_price", "never_described"}
+    assert sorted(reason for reason in reasons - retail if f"`{reason}`" not in said) == []
 
 
 GOOD = {"Title": "Good", "Option1 Name": "Title", "Option1 Value": "Default Title", "Variant Price": "5"}

@@ -21,6 +21,23 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @each
+def test_anchors_are_headings(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")) or not (target or page.name).endswith(".md"):
+            continue
+        found = page if not target else page.parent / target
+        headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in slugs, f"{target}#{anchor} is no heading"
+
+
+def test_every_page_about_operations_is_named_on_their_first_page() -> None:
+    first = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    pages = sorted(path.name for path in (ROOT / "docs" / "operations").glob("*.md"))
+    assert [name for name in pages if f"(operations/{name})" not in first] == [], "add a link to docs/operations.md"
+
+
+@each
 def test_commands_exist(page: Path) -> None:
     group = get_command(application())
     commands = getattr(group, "commands", {})
