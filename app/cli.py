@@ -18,6 +18,7 @@ GROUPS = (
     "procedures",
     "projections",
     "catalog",
+    "inventory",
     "demo",
     "payments",
     "invoices",

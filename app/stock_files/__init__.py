@@ -1,0 +1,1 @@
+"""Deliveries and counts that come as files."""
