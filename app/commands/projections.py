@@ -26,6 +26,8 @@ from projections.status import Parked, ShardStatus, building, parked, shard_stat
 from projections.switch import Wrong
 from projections.verify import Behind, Drift, repair, repair_redis, verify, verify_navigation, verify_redis
 
+SECONDS_PER_DAY = 86_400
+
 app = new_typer("Run the projector, and look after the views: state, rebuild, verify, repair.")
 
 Answer = TypeVar("Answer")
@@ -220,13 +222,17 @@ async def _repaired(projection: Projection) -> tuple[Drift, Drift]:
 def prune_outbox(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
-    """Make the outbox's next partitions, and drop those that every checkpoint has passed."""
-    with psycopg.connect(get_settings().dsn("owner"), autocommit=True) as connection:
-        done = prune(connection, dry_run=dry_run)
+    """Make the outbox's next partitions, and drop those that are old and that every reader has passed."""
+    settings = get_settings()
+    with psycopg.connect(settings.dsn("owner"), autocommit=True) as connection:
+        keep = settings.outbox_retention_days * SECONDS_PER_DAY
+        done = prune(connection, dry_run=dry_run, keep_seconds=keep, rows=settings.outbox_partition_rows)
     would = "would be " if dry_run else ""
     say(f"outbox: {len(done.made)} partitions {would}made, {len(done.dropped)} {would}dropped")
     for name in [*done.made, *done.dropped]:
         say(f"  {name}")
+    for name in done.postponed:
+        say(f"  {name}: the writers left no moment for it; try again")
     for name in done.without_rollback:
         say(f"{name}: no rollback any more: its events {would}gone")
 

@@ -157,6 +157,14 @@ class Settings(EventSettings):
 
     worker_intervals: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Seconds between two runs of a worker's round, by its name, where not its own: `{"expire_orders": 2}`."""
+    outbox_partition_rows: int = Field(default=10_000_000, ge=100)
+    """Positions in each partition of the outbox that is made from now on."""
+    outbox_retention_days: float = Field(default=7.0, ge=0)
+    """How long events stay in the outbox, at the least; replays of webhooks reach back so far."""
+    guest_cart_days: int = Field(default=90, ge=1)
+    """How long the cart of a guest who does not come back is kept."""
+    payment_payload_days: int = Field(default=400, ge=1)
+    """How long the bodies of gateways' events are kept; what came of them stays."""
 
     access_token_seconds: int = Field(default=600, ge=1)
     """How long an access token is good."""
