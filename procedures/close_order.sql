@@ -51,6 +51,25 @@ BEGIN
                 DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', p_to_status)::text;
         END IF;
 
+        IF v_order.status <> 'returned_to_origin' AND EXISTS (
+            SELECT 1
+            FROM store.shipments AS s
+            WHERE s.order_id = p_order_id
+                AND s.status IN ('shipped', 'out_for_delivery', 'delivered')
+        ) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI031',
+                MESSAGE = 'A part of the order is on its way already: cancel the lines that are not.',
+                DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', p_to_status)::text;
+        END IF;
+        CALL store.follow_order_step(
+            p_order_id => p_order_id,
+            p_to_status => 'cancelled',
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => v_ignored
+        );
+
         IF EXISTS (
             SELECT 1
             FROM store.coupon_usage AS u

@@ -1,5 +1,6 @@
 -- move_stock: put units on the shelf or take them off, over the buckets of one SKU in one warehouse, with the ledger.
--- Locks:  variant (shared), then for units that come in its stock policy, then inventory by (variant, warehouse, bucket).
+-- Locks:  variant (shared), then for units that come in its stock policy, then inventory by (variant, warehouse,
+--         bucket).
 -- Raises: KI013 sku_not_found, KI006 warehouse_not_found, KI002 stock_row_not_found, KI003 stock_below_reserved.
 -- Emits:  what spread_stock, allocate_backorders and note_stock_levels emit.
 -- Called by: increase_inventory, adjust_inventory, receive_inventory, receive_opening_stock, step_transfer,

@@ -176,6 +176,6 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.promise_backorders IS
-'Hold what there is of an order''s lines, and promise the rest beyond the stock, within each SKU''s limit: all lines or none.';
+'Hold what there is of an order''s lines and promise the rest, within each SKU''s limit: all lines or none.';
 REVOKE ALL ON PROCEDURE store.promise_backorders FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE store.promise_backorders TO kirana_writer;

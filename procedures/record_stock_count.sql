@@ -149,6 +149,6 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.record_stock_count IS
-'Write down what was counted of some SKUs, with what the books said at that moment; a SKU that was counted before is counted again.';
+'Write down what was counted of some SKUs beside what the books said then; a SKU may be counted again.';
 REVOKE ALL ON PROCEDURE store.record_stock_count FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE store.record_stock_count TO kirana_writer, kirana_command;

@@ -1,5 +1,6 @@
 -- release_holds: give the stock that these orders hold back to sale, in one go.
--- Locks:  stock policies of what was promised beyond the stock, then inventory by (variant, warehouse, bucket); the orders
+-- Locks:  stock policies of what was promised beyond the stock, then inventory by (variant, warehouse, bucket); the
+--         orders
 --         are held by the caller.
 -- Raises: nothing of its own.
 -- Emits:  inventory.released, inventory.backorder_freed; what note_stock_levels emits.

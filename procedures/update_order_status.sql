@@ -1,7 +1,8 @@
 -- update_order_status: take an order one step on its way to the shopper, or note that it came back.
--- Locks:  user, staff member (shared), order, then coupon, inventory, payment.
+-- Locks:  user, staff member (shared), order, shipments, then coupon, inventory, payment.
 -- Raises: KI067 forbidden, KI030 order_not_found, KI016 version_mismatch, and by its parts KI031 order_state.
--- Emits:  order.status_changed; payment.captured when cash was collected; what close_order emits when it came back.
+-- Emits:  order.status_changed, shipment.planned; payment.captured when cash was collected; what close_order emits when
+--         it came back.
 -- Called by: PUT /v1/admin/orders/{id}/status
 CREATE OR REPLACE PROCEDURE store.update_order_status(
     IN    p_staff_id          uuid,
@@ -119,6 +120,15 @@ BEGIN
                 o_result => o_result
             );
 
+            CALL store.follow_order_step(
+                p_order_id => p_order_id,
+                p_to_status => p_to_status,
+                p_detail => p_detail,
+                p_actor_id => p_staff_id,
+                p_context => p_context,
+                p_own_tx => FALSE,
+                o_result => v_ignored
+            );
             IF p_to_status = 'returned_to_origin' THEN
                 -- The goods are back, so what was agreed is undone at once; goods unfit for sale stay off the shelf.
                 CALL store.close_order(

@@ -75,6 +75,14 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "payment_method_unavailable", "KI035", 409, "This way to pay is not offered here", "Choose another method."
     ),
+    # fulfilment
+    Refusal("shipment_not_found", "KI036", 404, "No such shipment", "Check the id."),
+    Refusal("nothing_to_ship", "KI037", 409, "Nothing is left to ship", "See the shipments that the order has."),
+    Refusal("shipment_state", "KI038", 409, "The shipment can't take that step", "See `state` for where it is."),
+    Refusal("line_not_cancellable", "KI039", 409, "That many can't be cancelled", "See `left` for how many can."),
+    Refusal(
+        "cash_order_whole", "KI120", 409, "Nothing was paid yet", "Cancel or return the whole order, and order anew."
+    ),
     # payment
     Refusal("payment_not_found", "KI040", 404, "No such payment", "Register an attempt first."),
     Refusal("payment_state", "KI041", 409, "The payment is past that step", "See `state` for where it is."),

@@ -98,14 +98,25 @@ history AS (
     SELECT e.order_id,
            json_agg((SELECT row_to_json(member) FROM (SELECT
                e.type, e.from_status, e.to_status, e.actor_kind, e.created_at AS at
-           ) AS member) ORDER BY e.id) AS timeline,
-           json_agg((SELECT row_to_json(member) FROM (SELECT
-               e.detail ->> 'carrier' AS carrier, e.detail ->> 'tracking_number' AS tracking_number,
-               e.detail ->> 'tracking_url' AS tracking_url, e.created_at AS shipped_at
-           ) AS member) ORDER BY e.id) FILTER (WHERE e.to_status = 'shipped') AS shipments
+           ) AS member) ORDER BY e.id) AS timeline
     FROM wanted o
     JOIN store.order_events e ON e.order_id = o.id
     GROUP BY e.order_id
+),
+shipments AS (
+    SELECT s.order_id,
+           json_agg((SELECT row_to_json(member) FROM (SELECT
+               o.number || '-' || s.shipment_no AS number, s.status, s.carrier, s.tracking_number, s.tracking_url,
+               (SELECT json_agg((SELECT row_to_json(line) FROM (SELECT i.order_item_id, l.sku, i.quantity) AS line)
+                   ORDER BY l.line_no)
+                   FROM store.shipment_items i JOIN store.order_items l ON l.id = i.order_item_id
+                   WHERE i.shipment_id = s.id) AS items,
+               s.packed_at, s.shipped_at, CASE WHEN s.status = 'delivered' THEN s.closed_at END AS delivered_at
+           ) AS member) ORDER BY s.shipment_no) AS documents
+    FROM wanted o
+    JOIN store.shipments s ON s.order_id = o.id
+    WHERE s.status <> 'cancelled'
+    GROUP BY s.order_id
 )
 SELECT o.id AS order_id, o.user_id, o.number, o.status, o.version, o.created_at,
        convert_to((SELECT row_to_json(card) FROM (SELECT
@@ -122,7 +133,7 @@ SELECT o.id AS order_id, o.user_id, o.number, o.status, o.version, o.created_at,
            COALESCE(b.documents, '[]'::json) AS returns,
            (SELECT x.order_id FROM store.returns x WHERE x.replacement_order_id = o.id) AS exchange_of,
            COALESCE(p.documents, '[]'::json) AS payments, COALESCE(r.documents, '[]'::json) AS refunds,
-           COALESCE(h.shipments, '[]'::json) AS shipments, COALESCE(h.timeline, '[]'::json) AS timeline,
+           COALESCE(s.documents, '[]'::json) AS shipments, COALESCE(h.timeline, '[]'::json) AS timeline,
            o.cancel_reason, o.note, o.version, o.created_at, o.updated_at, o.confirmed_at, o.closed_at
        ) AS page)::text, 'UTF8') AS detail
 FROM wanted o
@@ -132,5 +143,6 @@ LEFT JOIN payments p ON p.order_id = o.id
 LEFT JOIN refunds r ON r.order_id = o.id
 LEFT JOIN returns b ON b.order_id = o.id
 LEFT JOIN documents d ON d.order_id = o.id
+LEFT JOIN shipments s ON s.order_id = o.id
 LEFT JOIN history h ON h.order_id = o.id
 """.replace("{return_members}", RETURN_MEMBERS)

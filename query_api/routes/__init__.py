@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from query_api.routes import (
     accounts,
     admin,
+    admin_fulfilment,
     admin_money,
     admin_staff,
     admin_stock,
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     products.router,
     accounts.router,
     admin.router,
+    admin_fulfilment.router,
     admin_money.router,
     admin_stock.router,
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name

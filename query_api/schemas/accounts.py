@@ -166,13 +166,26 @@ class OrderRefund(BaseModel):
     updated_at: datetime
 
 
-class OrderShipment(BaseModel):
-    """A parcel that was sent."""
+class ShippedLine(BaseModel):
+    """Units of a line that are in a shipment."""
 
+    order_item_id: UUID
+    sku: str
+    quantity: int
+
+
+class OrderShipment(BaseModel):
+    """Units of the order that travel together: planned, picking, packed, shipped, … or come back."""
+
+    number: str
+    status: str
     carrier: str | None
     tracking_number: str | None
     tracking_url: str | None
-    shipped_at: datetime
+    items: list[ShippedLine]
+    packed_at: datetime | None
+    shipped_at: datetime | None
+    delivered_at: datetime | None
 
 
 class OrderEvent(BaseModel):

@@ -39,6 +39,7 @@ CORRUPTIONS = {
     " WHERE status = 'captured'",
     "refunds": "UPDATE store.refunds SET amount = amount + 1 WHERE status = 'initiated'",
     "refund_lines": "UPDATE store.refund_items SET amount = amount - 1",
+    "shipments": "UPDATE store.shipment_items SET quantity = quantity + 5",
     "refund_approvals": "UPDATE store.refund_approvals SET amount = amount - 1 WHERE status = 'approved'",
     "order_totals": "UPDATE store.orders SET tax_total = tax_total - 1, taxable_total = taxable_total + 1",
     "order_discounts": "UPDATE store.coupon_usage SET discount_amount = discount_amount + 1",

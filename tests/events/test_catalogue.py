@@ -41,6 +41,9 @@ COMPOSED = {
     "order.": {"cancelled", "expired"},
     "payment.": {"captured", "mismatched"},
     "return.": {"approved", "rejected", "in_transit", "cancelled"},
+    "shipment.": {
+        *("picking", "packed", "shipped", "out_for_delivery", "delivered", "returned_to_origin", "cancelled"),
+    },
 }
 each = pytest.mark.parametrize("event", TYPES, ids=lambda event: event.name)
 

@@ -14,9 +14,8 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from tests.faults import scenarios_money, scenarios_staff  # noqa: F401 — they add their scenarios
+from tests.faults.all_scenarios import SCENARIOS, Scenario
 from tests.faults.mutants import PLANTED, Place, places, planted
-from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.support.builders import assert_books_balance, call, rows
 from tests.support.cluster import Cluster
 from tests.support.databases import Database, cloned

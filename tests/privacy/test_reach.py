@@ -44,6 +44,7 @@ DECIDED = {
     "outbox": IDS_ONLY,
     "payments": IDS_ONLY,
     "refund_items": IDS_ONLY,
+    "shipments": IDS_ONLY,
     "price_changes": STAFF,
     "settlement_files": STAFF,
     "settlement_resolutions": STAFF,

@@ -30,6 +30,7 @@ def may(*permissions: str, **body: Any) -> Operation:
     return Operation(permissions, body or None)
 
 
+ONE_LINE = [{"sku": "MATRIX-1", "quantity": 1}]
 SETTINGS = {
     "seller_state_code": "KA",
     "hold_seconds": 900,
@@ -68,6 +69,12 @@ OPERATIONS: dict[str, Operation] = {
     "PUT /v1/admin/orders/{order_id}/status": may("orders.write", status="packed"),
     # refunds
     "GET /v1/admin/refunds": may("orders.read"),
+    "POST /v1/admin/orders/{order_id}/lines/cancel": may("orders.write", lines=ONE_LINE, reason="test"),
+    "POST /v1/admin/orders/{order_id}/shipments": may("fulfilment.write", lines=ONE_LINE),
+    "GET /v1/admin/shipments": may("fulfilment.write", "orders.read"),
+    "GET /v1/admin/shipments/{shipment_id}": may("fulfilment.write", "orders.read"),
+    "PUT /v1/admin/shipments/{shipment_id}/status": may("fulfilment.write", status="picking"),
+    "GET /v1/admin/warehouses/{code}/pick-list": may("fulfilment.write", "orders.read"),
     "POST /v1/admin/orders/{order_id}/refunds": may("refunds.write", kind="goodwill", amount=1, reason="test"),
     "POST /v1/admin/refunds/{refund_id}/retry": may("refunds.write"),
     "POST /v1/admin/refunds/{refund_id}/settle": may("refunds.settle", reference="NEFT 1"),

@@ -12,7 +12,7 @@ from redis import Redis
 
 from app.core.config import Settings
 from app.main import create_app
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.all_scenarios import SCENARIOS, Scenario
 from tests.support.api import bearer, serving
 from tests.support.builders import Connection, call, make_product, make_staff, one, rows
 from tests.support.databases import Database
