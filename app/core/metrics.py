@@ -106,10 +106,6 @@ class Metrics:
 
     def _count_events_out(self, registry: CollectorRegistry) -> None:
         """What the worker and the relay count."""
-        self._count_what_leaves(registry)
-
-    def _count_what_leaves(self, registry: CollectorRegistry) -> None:
-        """Events told to subscribers and to Redis; pages by where they came from."""
         self.webhook_attempts = Counter(
             "kirana_webhook_attempts",
             "Attempts to tell a subscriber: delivered, failed; and events given_up after the last one.",
