@@ -129,19 +129,19 @@ def _on_http(request: Request, error: Exception) -> Response:
     return problem(BY_CODE[code], headers=error.headers)
 
 
-def _on_database(request: Request, error: Exception) -> Response:
+def _on_database(_: Request, error: Exception) -> Response:
     assert isinstance(error, psycopg.Error)
     refused = refusal_of(error)
     if refused is not None:
         return problem(refused.refusal, refused.detail, refused.extra)
     if isinstance(error, psycopg.OperationalError):
-        log.warning("database_unavailable", sqlstate=error.sqlstate, path=request.url.path, error=str(error))
+        log.warning("database_unavailable", sqlstate=error.sqlstate, error=str(error))
         return problem(BY_CODE["busy" if error.sqlstate else "unavailable"])
     guard = next((code for kind, code in _BY_GUARD.items() if isinstance(error, kind)), None)
     if guard is not None:
         log.warning("constraint_refused", sqlstate=error.sqlstate, constraint=error.diag.constraint_name)
         return problem(BY_CODE[guard], extra={"reason": error.diag.constraint_name or "not a value that can be stored"})
-    log.error("database_error", sqlstate=error.sqlstate, path=request.url.path, exc_info=error)
+    log.error("database_error", sqlstate=error.sqlstate, exc_info=error)
     return problem(BY_CODE["internal"])
 
 
@@ -160,8 +160,8 @@ def _on_statement(request: Request, error: Exception) -> Response:
     return _on_unexpected(request, error)
 
 
-def _on_unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected_error", path=request.url.path, exc_info=error)
+def _on_unexpected(_: Request, error: Exception) -> Response:
+    log.error("unexpected_error", exc_info=error)
     return problem(BY_CODE["internal"])
 
 
