@@ -1,7 +1,7 @@
--- hold_scarce_inventory: hold an order's lines when no row is free for one of them: wait and gather, or, when one of its
---         SKUs is sold beyond the stock, hold what there is and promise the rest.
--- Locks:  inventory by (variant, warehouse, bucket), or first stock policies and then inventory; the order is held by the
---         caller.
+-- hold_scarce_inventory: hold an order's lines when no row is free for one of them: wait and gather, or, when a SKU
+--         is sold beyond the stock, hold what there is and promise the rest.
+-- Locks:  inventory by (variant, warehouse, bucket), or first stock policies and then inventory; the order is held
+--         by the caller.
 -- Raises: KI001 out_of_stock, by its parts.
 -- Emits:  what promise_backorders emits.
 -- Called by: lock_inventory

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from app.core.database import Connection, QueryPool
+from app.utils.stuck import STUCK_PAYMENT, STUCK_REFUND
 
 CACHE_SECONDS = 10.0
 STATEMENT_MILLISECONDS = 1000
@@ -45,6 +46,7 @@ _PARTITIONS = (
     " WHERE i.inhparent = 'store.outbox'::regclass"
 )
 _READ = "read.projection_checkpoints"
+_SETTLED = "store.settlement_lines"
 _WEBHOOKS = "store.webhook_deliveries"
 
 GAUGES = (
@@ -69,6 +71,33 @@ GAUGES = (
         "SELECT s.status, count(r.id) FROM unnest(ARRAY['initiated', 'submitted', 'failed']) AS s(status)"
         " LEFT JOIN store.refunds r ON r.status = s.status GROUP BY 1",
         ("status",),
+    ),
+    Gauge(
+        "kirana_stuck_payments",
+        "Attempts to pay whose gateway was asked three times and gave no end of them.",
+        f"SELECT count(*) FROM store.payments p WHERE {STUCK_PAYMENT}",
+        needs=_SETTLED,
+    ),
+    Gauge(
+        "kirana_stuck_refunds",
+        "Refunds that five sendings or three questions brought nowhere.",
+        f"SELECT count(*) FROM store.refunds r WHERE r.status <> 'succeeded' AND {STUCK_REFUND}",
+        needs=_SETTLED,
+    ),
+    Gauge(
+        "kirana_settlement_differences",
+        "Lines of settlement files that differ from the ledger and that nothing has explained.",
+        "SELECT count(*) FROM store.settlement_lines l WHERE l.status <> 'matched'"
+        " AND NOT EXISTS (SELECT 1 FROM store.settlement_resolutions z WHERE z.line_id = l.id)",
+        needs=_SETTLED,
+    ),
+    Gauge(
+        "kirana_documents_due",
+        "Invoices and credit notes that are due: waiting for the worker, or in trouble (kept from being issued).",
+        "SELECT s.state, count(d.id) FROM unnest(ARRAY['waiting', 'trouble']) AS s(state) LEFT JOIN store.invoices_due d"
+        " ON s.state = CASE WHEN d.last_error IS NULL THEN 'waiting' ELSE 'trouble' END GROUP BY 1",
+        ("state",),
+        needs="store.invoices_due",
     ),
     Gauge(
         "kirana_outbox_rows",

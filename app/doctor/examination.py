@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from app.core.config import Settings
-from app.doctor import events, flow, schema, servers, setup
+from app.doctor import events, flow, money, schema, servers, setup
 from app.doctor.findings import Finding, Patient, failed, said
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
@@ -18,6 +18,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     schema.roles,
     schema.grants,
     flow.flow,
+    money.money,
     events.events,
     flow.transactions,
 )

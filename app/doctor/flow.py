@@ -9,7 +9,6 @@ from app.doctor.schema import migrated
 FLOW, TRANSACTIONS = "flow", "transactions"
 LAG_WARNING_SECONDS, LAG_FAILED_SECONDS = 10, 60
 LONG_WARNING_SECONDS, LONG_FAILED_SECONDS = 60, 600
-SHORTEST_AHEAD = 5_000_000
 _BOUNDS = re.compile(r"FROM \('?(\d+)'?\) TO \('?(\d+)'?\)")
 
 
@@ -36,17 +35,15 @@ def _partitions(connection: Connection) -> Finding:
     if not bounds:
         return failed(FLOW, name, "none has bounds", "run `kirana migrate`")
     start, end = max(bounds)
-    following = (
-        f"CREATE TABLE store.outbox_p{len(bounds):05d} PARTITION OF store.outbox"
-        f" FOR VALUES FROM ({end}) TO ({end + (end - start)})"
-    )
-    if any(value(connection, f"SELECT EXISTS (SELECT FROM store.{table})") for table in defaults):  # noqa: S608
-        seen = f"all used up: rows go to {defaults[0]}, which can't be dropped piece by piece"
-        mend = f"in a quiet hour detach {defaults[0]}, {following}, copy its rows back, and attach it again"
-        return failed(FLOW, name, seen, mend)
+    mend = "run `kirana projections prune`, and give `kirana worker --only roll_outbox` the owner's URL, which does it"
+    if last >= end:
+        return failed(FLOW, name, f"all used up at {last:,}: rows go to {', '.join(defaults)}", mend)
+    held = sum(value(connection, f"SELECT count(*) FROM store.{table}") or 0 for table in defaults)  # noqa: S608
     seen = f"{end - 1 - last:,} positions ahead of {last:,}"
-    if end - 1 - last < SHORTEST_AHEAD:
-        return warning(FLOW, name, seen, f"as the owner: {following}")
+    if held:
+        seen += f"; {held:,} rows came into {', '.join(defaults)}, and go from there once they are read and old"
+    if end - 1 - last < (end - start) // 2:
+        return warning(FLOW, name, seen, mend)
     return ok(FLOW, name, seen)
 
 

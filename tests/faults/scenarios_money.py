@@ -114,3 +114,18 @@ def an_order_looked_into(connection: Connection) -> Arguments:
     payment = {"id": order["payment_id"], "amount": order["grand_total"]}
     capture(connection, payment, p_provider_payment_id="pay_twice")
     return by_staff(connection, "orders") | {"p_order_id": order["id"], "p_note": "paid back"}
+
+
+@scenario("purge_guest_carts")
+def an_old_cart(connection: Connection) -> Arguments:
+    sku = make_product(connection, stock=5).sku
+    call(connection, "add_to_cart", p_user_id=None, p_guest_token_hash=b"1" * 32, p_sku=sku, p_quantity=1)
+    connection.execute("UPDATE store.carts SET created_at = '2020-01-01', updated_at = '2020-01-01'")
+    return {"p_days": 90}
+
+
+@scenario("purge_payment_payloads")
+def an_old_event(connection: Connection) -> Arguments:
+    paid_order(connection)
+    connection.execute("UPDATE store.payment_events SET created_at = '2020-01-01'")
+    return {"p_days": 400}
