@@ -4,8 +4,7 @@
 -- Raises: nothing of its own.
 -- Emits:  what serve_backorders emits.
 -- Called by: move_stock with the SKU that came in, whose policy and rows it holds; the worker, for stock that became
---         free
---         otherwise and for orders that were busy.
+--         free otherwise and for orders that were busy.
 CREATE OR REPLACE PROCEDURE store.allocate_backorders(
     IN    p_variant_id    uuid    DEFAULT NULL,
     IN    p_warehouse_id  uuid    DEFAULT NULL,

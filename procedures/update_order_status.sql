@@ -1,6 +1,6 @@
 -- update_order_status: take an order one step on its way to the shopper, or note that it came back.
 -- Locks:  user, staff member (shared), order, shipments, then coupon, inventory, payment.
--- Raises: KI067 forbidden, KI030 order_not_found, KI016 version_mismatch, and by its parts KI031 order_state.
+-- Raises: KI067 forbidden, KI030 order_not_found, KI016 version_mismatch, KI031 order_state.
 -- Emits:  order.status_changed, shipment.planned; payment.captured when cash was collected; what close_order emits when
 --         it came back.
 -- Called by: PUT /v1/admin/orders/{id}/status
@@ -83,6 +83,21 @@ BEGIN
                     ERRCODE = 'KI016',
                     MESSAGE = 'The order was changed meanwhile.',
                     DETAIL = pg_catalog.jsonb_build_object('version', v_version)::text;
+            END IF;
+
+            -- What waits for stock lies in no box: the rest is sent without it as shipments, or not yet.
+            IF p_to_status IN ('packed', 'shipped') AND EXISTS (
+                SELECT 1
+                FROM store.backorders AS b
+                WHERE b.order_id = p_order_id
+                    AND b.status = 'waiting'
+            ) THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'KI031',
+                    MESSAGE = 'Units of the order still wait for stock.',
+                    DETAIL = pg_catalog.jsonb_build_object(
+                        'status', v_status, 'wanted', p_to_status, 'waiting', TRUE
+                    )::text;
             END IF;
 
             -- The courier took the cash at the door. If the step is not allowed after all, this is undone with it.

@@ -308,6 +308,22 @@ def test_a_late_payment_waits_again_if_there_is_room(owner: Connection, command:
     assert_books_balance(owner)
 
 
+def test_an_order_that_waits_is_not_packed(owner: Connection, command: Connection, staff: UUID) -> None:
+    variant = make_product(owner, stock=1)
+    allow(command, staff, variant, 9)
+    order, clerk = make_order(owner, (variant, 2), method="cod"), make_staff(owner, "orders")
+
+    def pack() -> dict[str, Any]:
+        given = {"p_staff_id": clerk, "p_order_id": order["id"], "p_to_status": "packed"}
+        return call(command, "update_order_status", **given, **idempotent())
+
+    with refused("KI031") as refusal:
+        pack()
+    assert refusal.detail == {"status": "confirmed", "wanted": "packed", "waiting": True}
+    receive(command, staff, variant, 1)
+    assert pack()["status"] == "packed"
+
+
 def test_what_a_policy_refuses(owner: Connection, command: Connection, staff: UUID) -> None:
     variant = make_product(owner)
     for policy, limit, day, field in (

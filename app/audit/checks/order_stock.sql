@@ -1,5 +1,4 @@
--- An unpaid order holds what it is for, a confirmed one has taken it, one that fell through holds nothing; what was sold
--- beyond the stock is promised, waits, or was let go.
+-- An unpaid order holds what it is for, or has it promised; a confirmed one took it, or waits; one that fell through has nothing.
 SELECT
     'order_items' AS table_name,
     o.number || '/' || l.line_no AS key,
