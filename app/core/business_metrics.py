@@ -95,7 +95,8 @@ GAUGES = (
         "kirana_documents_due",
         "Invoices and credit notes that are due: waiting for the worker, or in trouble (kept from being issued).",
         "SELECT s.state, count(d.id) FROM unnest(ARRAY['waiting', 'trouble']) AS s(state)"
-        " LEFT JOIN store.invoices_due d ON s.state = CASE WHEN d.last_error IS NULL THEN 'waiting' ELSE 'trouble' END GROUP BY 1",
+        " LEFT JOIN store.invoices_due d"
+        " ON s.state = CASE WHEN d.last_error IS NULL THEN 'waiting' ELSE 'trouble' END GROUP BY 1",
         ("state",),
         needs="store.invoices_due",
     ),
