@@ -1,7 +1,7 @@
 -- erase_account: take out what an account holds of its shopper, and leave a row that only says that there was one.
--- Locks:  carts, sessions, OTPs, invitations; user and orders are held by the caller.
+-- Locks:  carts, reviews, sessions, OTPs, invitations; user and orders are held by the caller.
 -- Raises: nothing of its own.
--- Emits:  nothing.
+-- Emits:  review.published for each review that is shown, without words from now on.
 -- Called by: erase_user
 CREATE OR REPLACE PROCEDURE store.erase_account(
     IN    p_user_id  uuid,
@@ -13,6 +13,7 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_session_ids uuid[];
+    v_position    bigint;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -58,12 +59,37 @@ BEGIN
         WHERE c.user_id = p_user_id
             AND c.status = 'open';
 
-        -- A rating stays in the average; the words of a review are the author's.
-        UPDATE store.product_reviews AS r
-        SET title = '',
-            body = '',
-            updated_at = pg_catalog.now()
-        WHERE r.user_id = p_user_id;
+        -- A rating that is shown stays in the average, without the words, which are the author's; the rest goes.
+        PERFORM 1
+        FROM store.product_reviews AS r
+        WHERE r.user_id = p_user_id
+        ORDER BY r.id
+        FOR UPDATE;
+        DELETE FROM store.product_reviews AS r
+        WHERE r.user_id = p_user_id
+            AND r.status <> 'published';
+        WITH emptied AS (
+            UPDATE store.product_reviews AS r
+            SET title = '',
+                body = '',
+                version = r.version + 1,
+                updated_at = pg_catalog.now()
+            WHERE r.user_id = p_user_id
+            RETURNING r.id, r.product_id, r.rating, r.version
+        ),
+        told AS (
+            INSERT INTO store.outbox (
+                topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload
+            )
+            SELECT
+                'catalog', e.product_id, 'review', e.id, e.version, 'review.published',
+                pg_catalog.jsonb_build_object('rating', e.rating)
+            FROM emptied AS e
+            RETURNING position
+        )
+        SELECT pg_catalog.max(t.position)
+        INTO v_position
+        FROM told AS t;
 
         -- Refresh tokens go with their session (ON DELETE CASCADE).
         WITH gone AS (
@@ -87,7 +113,7 @@ BEGIN
             'user_id', p_user_id,
             'erased_at', pg_catalog.now(),
             'session_ids', pg_catalog.to_jsonb(v_session_ids)
-        );
+        ) || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('position', v_position));
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

@@ -93,6 +93,8 @@ BEGIN
             SELECT b.id FROM store.returns AS b WHERE b.order_id = ANY (v_order_ids)
             UNION ALL
             SELECT p.id FROM store.payments AS p WHERE p.order_id = ANY (v_order_ids)
+            UNION ALL
+            SELECT w.id FROM store.product_reviews AS w WHERE w.user_id = p_user_id
         ) AS x;
 
         UPDATE store.staff_actions AS a

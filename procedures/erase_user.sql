@@ -2,7 +2,7 @@
 -- Locks:  the OTP (by use_otp) or the staff member (shared), user, the orders by id; what erase_orders locks.
 -- Raises: KI061 otp_invalid (committed), KI062 otp_expired by use_otp; KI066 user_not_found, KI067 forbidden, KI073
 --         invalid_value, KI105 is_staff, KI106 erasure_refused.
--- Emits:  order.anonymised for each order, by erase_orders.
+-- Emits:  order.anonymised for each order, by erase_orders; review.published for each review, by erase_account.
 -- Called by: POST /v1/me/erasure (with the code of a fresh login OTP), kirana privacy erase (by staff)
 CREATE OR REPLACE PROCEDURE store.erase_user(
     IN    p_user_id    uuid,
@@ -164,7 +164,7 @@ BEGIN
                     o_result => v_ignored
                 );
             END IF;
-            o_result := o_result || v_orders;
+            o_result := v_orders || o_result;  -- the later position is the account's
         END IF;
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN

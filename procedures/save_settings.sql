@@ -72,6 +72,7 @@ BEGIN
                 seller_name = v_new.seller_name,
                 seller_gstin = v_new.seller_gstin,
                 seller_address = v_new.seller_address,
+                reviews_need_moderation = v_new.reviews_need_moderation,
                 version = s.version + 1,
                 updated_at = pg_catalog.now()
             RETURNING s.* INTO v_new;

@@ -140,6 +140,9 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("already_exists", "KI072", 409, "It exists already", "Use another value for `field`."),
     Refusal("invalid_value", "KI073", 422, "A value can't be accepted", "See `field` and `reason`."),
     Refusal("category_cycle", "KI074", 409, "A category can't be its own ancestor", "Choose another parent."),
+    # reviews
+    Refusal("review_not_bought", "KI075", 403, "Only buyers review", "Review what an order has brought you."),
+    Refusal("review_not_found", "KI076", 404, "No such review", "Check the slug or id."),
     # idempotency
     Refusal("idempotency_key_reused", "KI080", 422, "The key was used for another request", "Use a fresh key."),
     Refusal("idempotency_in_flight", "KI081", 409, "The same request is being worked on", "Repeat in a moment."),

@@ -83,6 +83,11 @@ def _product(name: str, says: str, data: dict[str, Schema]) -> EventType:
     return EventType(name, "catalog", "product", says, data, tuple(data))
 
 
+def _review(name: str, says: str) -> EventType:
+    """What shoppers see of a review changed: its aggregate is the review, its subject the product."""
+    return EventType(name, "catalog", "review", says, {"rating": UNITS}, ("rating",))
+
+
 TYPES: tuple[EventType, ...] = (
     _order("order.created", "An order was made; a prepaid one waits for its payment."),
     _order("order.checked_out_again", "The same cart was checked out again: the order is still the one."),
@@ -139,6 +144,8 @@ TYPES: tuple[EventType, ...] = (
     _product("product.saved", "A product was made or changed.", {"status": PRODUCT_STATUS}),
     _product("product.status_changed", "A product was published, archived or taken back.", {"status": PRODUCT_STATUS}),
     _product("price.changed", "Prices of a product's variants took effect.", {"prices": PRICES}),
+    _review("review.published", "A review is shown: a new one, or another text or rating of it."),
+    _review("review.withdrawn", "A review is no longer shown; it may come back."),
     EventType("category.saved", "catalog", "category", "A category was made, changed or moved."),
     EventType("brand.saved", "catalog", "brand", "A brand was made or changed."),
     EventType("warehouse.saved", "catalog", "warehouse", "A warehouse was made, changed, opened or closed."),

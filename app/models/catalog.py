@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Currency, Instant, MaybeInstant, Paise, UuidPk, Version, one_of
 
+REVIEW_STATUSES = ("pending", "published", "rejected")
 SLUG = "'^[a-z0-9]+(-[a-z0-9]+)*$'"
 
 
@@ -190,7 +191,10 @@ class PriceChange(Base):
 
 
 class ProductReview(Base):
-    """A shopper's rating of a product, one each; ``products.rating_sum`` counts the published ones."""
+    """A shopper's rating of a product, one each; ``products.rating_sum`` counts the published ones.
+
+    ``reason`` is what staff wrote who rejected it. A change of any of it is a new ``version``.
+    """
 
     __tablename__ = "product_reviews"
 
@@ -200,12 +204,21 @@ class ProductReview(Base):
     rating: Mapped[int] = mapped_column(SmallInteger)
     title: Mapped[str] = mapped_column(Text, server_default=text("''"))
     body: Mapped[str] = mapped_column(Text, server_default=text("''"))
-    status: Mapped[str] = mapped_column(Text, server_default=text("'published'"))
+    status: Mapped[str] = mapped_column(Text, server_default=text("'pending'"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    reason: Mapped[str | None] = mapped_column(Text)
+    moderated_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    moderated_at: Mapped[MaybeInstant]
+    version: Mapped[Version]
 
     __table_args__ = (
         UniqueConstraint("product_id", "user_id"),
-        one_of("status", ("published", "hidden")),
+        one_of("status", REVIEW_STATUSES),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating_in_range"),
+        CheckConstraint("(moderated_by IS NULL) = (moderated_at IS NULL)", name="moderated_by_somebody"),
+        CheckConstraint("reason IS NULL OR status = 'rejected'", name="reason_of_rejection"),
+        Index("ix_product_reviews_status", "status", "id"),
+        Index("ix_product_reviews_newest", "product_id", "id", postgresql_where=text("status = 'published'")),
+        Index("ix_product_reviews_rated", "product_id", "rating", "id", postgresql_where=text("status = 'published'")),
     )

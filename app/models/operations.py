@@ -54,6 +54,7 @@ class StoreSettings(Base):
     seller_name: Mapped[str] = mapped_column(Text, server_default=text("'Kirana'"))
     seller_gstin: Mapped[str | None] = mapped_column(Text)
     seller_address: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    reviews_need_moderation: Mapped[bool] = mapped_column(server_default=text("true"))
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),

@@ -73,6 +73,7 @@ class SettingsBody(Body):
         description="The seller's GST registration in `seller_state_code`; null for a seller who has none."
     )
     seller_address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(one_line)]
+    reviews_need_moderation: bool = Field(description="Whether somebody reads a review before shoppers do.")
 
 
 class StoreSettings(SettingsBody):

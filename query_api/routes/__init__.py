@@ -14,6 +14,7 @@ from query_api.routes import (
     privacy,
     products,
     returns,
+    reviews,
     things,
 )
 
@@ -30,4 +31,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     privacy.router,
     admin_webhooks.router,
     returns.router,
+    reviews.router,
 )

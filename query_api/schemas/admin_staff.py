@@ -158,6 +158,7 @@ class AdminSettings(BaseModel):
     seller_name: str
     seller_gstin: str | None
     seller_address: str
+    reviews_need_moderation: bool
     version: int
     updated_at: datetime
 

@@ -2,6 +2,7 @@
 
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.support.builders import (
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import Database
 from tests.support.returning import ask, delivered, issue, line, receive
+from tests.support.reviewing import decide, say
 
 # check → one statement that bends exactly what it guards, within what the table's own CHECKs let through
 CORRUPTIONS = {
@@ -57,6 +59,7 @@ CORRUPTIONS = {
     " received_quantity = received_quantity + 1 WHERE lost_quantity > 0",
     "stock_counts": "UPDATE store.stock_count_lines SET difference = difference + 1,"
     " counted_quantity = counted_quantity + 1 WHERE difference <> 0",
+    "reviews": "UPDATE store.products SET rating_sum = rating_sum - 1 WHERE rating_count > 0",
     "settlements": "UPDATE store.settlements SET payment_total = payment_total + 1",
 }
 
@@ -152,6 +155,7 @@ def trade(owner: Connection) -> None:
             p_to_status=status,
         )
     keep_stock(owner, staff, shirt, towel, preordered)
+    decide(owner, staff, say(owner, UUID(delivered["user_id"]), towel), "publish")
     settle(owner)
 
 

@@ -54,6 +54,7 @@ SETTINGS = {
     "seller_name": "Kirana",
     "seller_gstin": None,
     "seller_address": "",
+    "reviews_need_moderation": True,
 }
 SETTLEMENT_FILE = (
     "kind,provider,provider_ref,amount,currency,settlement_id\npayment,matrix,pay_matrix,1,INR,setl_matrix\n"
@@ -150,6 +151,10 @@ OPERATIONS: dict[str, Operation] = {
     "PUT /v1/admin/products/{slug}": may("catalog.write", title="Matrix", variants=[VARIANT]),
     "PUT /v1/admin/products/{slug}/status": may("catalog.write", status="draft"),
     "POST /v1/admin/variants/{sku}/prices": may("prices.write", price=100),
+    # reviews
+    "GET /v1/admin/reviews": may("reviews.moderate"),
+    "GET /v1/admin/reviews/{review_id}": may("reviews.moderate"),
+    "POST /v1/admin/reviews/{review_id}/moderate": may("reviews.moderate", decision="publish"),
     # coupons
     "GET /v1/admin/coupons": may("coupons.write", "orders.read"),
     "GET /v1/admin/coupons/{code}": may("coupons.write", "orders.read"),
