@@ -18,7 +18,7 @@ from redis import Redis
 from app.core.config import Settings
 from app.events.signing import Keyring
 from app.main import create_app
-from tests.support import returning, shipping
+from tests.support import returning, reviewing, shipping
 from tests.support.api import bearer
 from tests.support.builders import (
     call,
@@ -47,6 +47,7 @@ FOUND: dict[str, str] = {
     "transfer_id": "SELECT id FROM store.stock_transfers",
     "count_id": "SELECT id FROM store.stock_counts",
     "approval_id": "SELECT id FROM store.refund_approvals",
+    "review_id": "SELECT id FROM store.product_reviews",
     "return_id": "SELECT id FROM store.returns",
     "invoice_id": "SELECT id FROM store.invoices",
     "webhook_id": "SELECT id FROM store.webhook_subscribers",
@@ -56,6 +57,7 @@ FOUND: dict[str, str] = {
     "phone": "SELECT u.phone FROM store.staff_members AS s JOIN store.users AS u ON u.id = s.user_id",
     "q": "SELECT 'product'",
     "/v1/products/{slug}": "SELECT slug FROM store.products",
+    "/v1/products/{slug}/reviews": "SELECT slug FROM store.products",
     "/v1/admin/products/{slug}": "SELECT slug FROM store.products",
     "/v1/admin/brands/{slug}": "SELECT slug FROM store.brands",
     "/v1/admin/categories/{slug}": "SELECT slug FROM store.categories",
@@ -79,11 +81,12 @@ def stocked(owner: Connection, settings: Settings) -> tuple[UUID, UUID]:
     make_warehouse(owner, "DEL", state_code="DL")
     shipping.plan(owner, paid_order(owner, user_id=shopper), staff)
     order = paid_order(owner, (mug, 4), user_id=shopper, delivered=True)
+    reviewing.say(owner, shopper, mug)
     returning.issue(owner)
     returning.ask(owner, order, returning.line(order, 1))
     make_cart(owner, shopper, (mug, 2))
     owner.execute("UPDATE store.store_settings SET refund_approval_above = 1")
-    wish = {"p_order_id": order["id"], "p_kind": "goodwill", "p_reason": "torn", "p_lines": [returning.line(order, 1)]}
+    wish = {"p_order_id": order["id"], "p_kind": "goodwill", "p_reason": "torn", "p_amount": 100}
     call(owner, "request_refund", p_staff_id=staff, **idempotent(), **wish)
     secret = Keyring(settings).encrypt("whsec_" + "a" * 32)
     told = {"p_url": "https://hooks.example/k", "p_description": None, "p_types": ["*"], "p_topics": ["orders"]}
