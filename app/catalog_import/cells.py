@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from app.catalog_import import columns as column
 from app.catalog_import.text import paise
+from app.utils.html import clean_html
 
 Read = TypeVar("Read")
 UNTAXED = "gst-0"
@@ -85,6 +86,15 @@ def text_of(cells: Cells, name: str) -> str | None:
     if name not in SEVERAL_LINES and not _is_line(text):
         raise NoGood("text_of_several_lines", f"{name}: {text!r}")
     return text or None
+
+
+def html_of(cells: Cells, name: str) -> str:
+    """A description in HTML, harmless. Raises ``NoGood`` when it can't be made so within what the API takes."""
+    text = text_of(cells, name) or ""
+    try:
+        return clean_html(text)
+    except ValueError as error:
+        raise NoGood("html_refused", f"{name}: {error}") from None
 
 
 def _is_line(text: str) -> bool:

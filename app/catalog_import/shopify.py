@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.catalog_import import columns as column
-from app.catalog_import.cells import Cells, NoGood, attributes, checked, instant, tags, text_of, variant_facts
+from app.catalog_import.cells import Cells, NoGood, attributes, checked, html_of, instant, tags, text_of, variant_facts
 from app.catalog_import.definition import Category, Product, Reject
 from app.catalog_import.pictures import Picture, images_of, picture_of
 from app.catalog_import.text import SLUG, URL, Row, derived_sku, open_text, rows_of, sku_in, slug_of
@@ -126,7 +126,7 @@ def _page(first: Cells) -> dict[str, Any]:
     """What is said of the product as a whole, but for its brand and its category."""
     said: dict[str, Any] = {"title": text_of(first, column.TITLE)}
     if first.has(column.DESCRIPTION):
-        said["description_html"] = text_of(first, column.DESCRIPTION) or ""
+        said["description_html"] = html_of(first, column.DESCRIPTION)
     for name, member in (
         (column.TYPE, "product_type"),
         (column.SEO_TITLE, "seo_title"),

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
+from app.utils.html import LONGEST_HTML, clean_html
 from app.utils.states import StateCode
 from command_api.schemas.base import Body, Line, Name, Slug
 from command_api.schemas.inventory import Sku
@@ -17,6 +18,15 @@ Price = Annotated[int, Field(gt=0, le=MAX_PRICE, description="Paise, GST include
 Charge = Annotated[int, Field(ge=0, le=MAX_PRICE, description="Paise.")]
 SortOrder = Annotated[int, Field(ge=0, le=1_000_000, description="Lower comes first.")]
 Text = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
+Html = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_HTML, pattern=r"^[^\x00]*$"),
+    AfterValidator(clean_html),
+    Field(
+        description="HTML. What could act (scripts, handlers, `javascript:`, styles) is taken out; the answer has what"
+        " is kept. docs/operations/merchandising.md lists the tags."
+    ),
+]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")]
 Pincode = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{5}$")]
 AttributeValue = Line | int | float | bool | Annotated[list[Line], Field(max_length=50)]
@@ -76,7 +86,7 @@ class ProductBody(Body):
     """All that is said about a product. Variants that it no longer names go off sale; they are never deleted."""
 
     title: Line
-    description_html: Text = ""
+    description_html: Html = ""
     brand: Slug | None = None
     category: Slug | None = None
     product_type: Line | None = None

@@ -23,11 +23,13 @@ from app.catalog_import.files import format_of, opened
 from app.catalog_import.loader import Counts, Loader, Stocking
 from app.commands.demo import load_demo
 from app.core.paths import ROOT
+from app.utils.html import clean_html
 from tests.catalog_import.files import RETAIL_FILE, SHOPIFY_FILES, shared
 from tests.support.builders import call, make_staff, make_warehouse, one, rows
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import Database
 from tests.support.staff_catalog import footprint, save, save_shirt, variants
+from tests.utils.test_html import HOSTILE, KEPT
 
 Connection = psycopg.Connection[Any]
 Cells = dict[str, str]
@@ -111,6 +113,24 @@ def shirts(store: Store) -> Store:
 
 def test_a_shirt_of_everything_comes_back_unchanged(shirts: Store, tmp_path: Path) -> None:
     assert shirts.nothing_changes(tmp_path) == 2
+
+
+def test_what_could_act_does_not_come_in_by_a_file(shirts: Store, tmp_path: Path) -> None:
+    def edit(lines: list[Cells]) -> None:
+        rows_of(lines)[0]["Description"] = "<p onclick=x()>Breathes.</p><script>alert(1)</script>"
+
+    counts, rejects = shirts.edited(tmp_path, edit)
+    assert (counts.changed, rejects) == (1, [])
+    assert shirts.product()["description_html"] == "<p>Breathes.</p>"
+    assert shirts.nothing_changes(tmp_path) == 2
+
+
+def test_a_description_that_no_reading_takes_is_told(shirts: Store, tmp_path: Path) -> None:
+    def edit(lines: list[Cells]) -> None:
+        rows_of(lines)[0]["Description"] = "<b>" * 5001
+
+    counts, rejects = shirts.edited(tmp_path, edit)
+    assert (counts.changed, counts.unchanged, [reject.reason for reject in rejects]) == (0, 1, ["html_refused"])
 
 
 def rows_of(lines: list[Cells], slug: str = "shirt") -> list[Cells]:
@@ -344,6 +364,9 @@ attribute = (
 )
 
 
+description = st.lists(block | st.sampled_from(HOSTILE + KEPT), max_size=3).map("".join).map(clean_html)
+
+
 @st.composite
 def products(draw: st.DrawFn) -> dict[str, Any]:
     """What staff can say of a product by the API."""
@@ -378,7 +401,7 @@ def products(draw: st.DrawFn) -> dict[str, Any]:
         st.fixed_dictionaries(
             {"title": word},
             optional={
-                "description_html": block,
+                "description_html": description,
                 "product_type": word,
                 "tags": st.lists(word, max_size=3, unique=True),
                 "attributes": st.dictionaries(word, attribute, max_size=3),

@@ -102,6 +102,14 @@ async def test_prices(api: httpx.AsyncClient, auth: dict[str, str], owner: Owner
     assert (unknown.status_code, unknown.json()["code"]) == (404, "sku_not_found")
 
 
+async def test_descriptions_do_nothing(api: httpx.AsyncClient, auth: dict[str, str]) -> None:
+    body = PRODUCT | {"description_html": "<p onclick=x()>Breathes.<script>alert(1)</script><a href='javascript:x()'>y"}
+    made = await api.put("/v1/admin/products/shirt", json=body, headers=auth)
+    assert made.json()["description_html"] == '<p>Breathes.<a rel="noopener noreferrer">y</a></p>'
+    again = await api.put("/v1/admin/products/shirt", json=body, headers=auth | etag(made))
+    assert (again.status_code, again.json()["changed"]) == (200, False)
+
+
 async def test_staff_roles(api: httpx.AsyncClient, auth: dict[str, str], owner: Owner) -> None:
     made = await api.put("/v1/admin/staff/98765%2000001", json={"role": "catalog"}, headers=auth)
     assert (made.status_code, made.json()["phone"], made.json()["role"]) == (201, "+919876500001", "catalog")
@@ -128,6 +136,7 @@ async def test_a_circle_of_categories(api: httpx.AsyncClient, auth: dict[str, st
         PRODUCT | {"variants": []},
         PRODUCT | {"title": "a\x00b"},
         PRODUCT | {"description_html": "a\x00b"},
+        PRODUCT | {"description_html": "<b>" * 5001},
         PRODUCT | {"variants": [{"sku": "a b", "price": 1, "tax_class": "gst-5"}]},
         PRODUCT | {"variants": [{"sku": "A", "price": 0, "tax_class": "gst-5"}]},
         PRODUCT | {"variants": [{"sku": "A", "price": 2, "mrp": 1, "tax_class": "gst-5"}]},
