@@ -21,6 +21,7 @@ GROUPS = (
     "inventory",
     "demo",
     "payments",
+    "cod",
     "invoices",
     "staff",
     "privacy",

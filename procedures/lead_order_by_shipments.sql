@@ -21,7 +21,6 @@ DECLARE
     v_slowest integer;
     v_loose   bigint;
     v_wanted  text;
-    v_payment record;
     v_ignored jsonb;
 BEGIN
     BEGIN
@@ -73,25 +72,12 @@ BEGIN
                 AND COALESCE(pg_catalog.array_position(v_steps, v_wanted), 0);
             IF v_next = 'delivered' THEN
                 -- The courier took the cash with the last parcel.
-                SELECT
-                    p.id,
-                    p.amount,
-                    p.currency
-                INTO v_payment
-                FROM store.payments AS p
-                WHERE p.order_id = p_order_id
-                    AND p.status = 'pending_collection';
-                IF FOUND THEN
-                    CALL store.settle_capture(
-                        p_payment_id => v_payment.id,
-                        p_provider_payment_id => 'cod-' || v_payment.id,
-                        p_amount => v_payment.amount,
-                        p_currency => v_payment.currency,
-                        p_context => p_context,
-                        p_own_tx => FALSE,
-                        o_result => v_ignored
-                    );
-                END IF;
+                CALL store.collect_cash(
+                    p_order_id => p_order_id,
+                    p_context => p_context,
+                    p_own_tx => FALSE,
+                    o_result => v_ignored
+                );
             END IF;
             CALL store.record_order_step(
                 p_order_id => p_order_id,

@@ -3,7 +3,7 @@
 -- Locks:  user, cart (not for cash), order, coupon, inventory, payment.
 -- Raises: KI040 payment_not_found.
 -- Emits:  payment.captured, payment.mismatched; what confirm_paid_order and initiate_refund emit.
--- Called by: verify_payment, payment_webhook, update_order_status (cash on delivery)
+-- Called by: verify_payment, payment_webhook, collect_cash
 CREATE OR REPLACE PROCEDURE store.settle_capture(
     IN    p_payment_id           uuid,
     IN    p_provider_payment_id  text,

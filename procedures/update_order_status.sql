@@ -22,7 +22,6 @@ DECLARE
     v_user_id uuid;
     v_status  text;
     v_version bigint;
-    v_payment record;
     v_replay  jsonb;
     v_ignored jsonb;
 BEGIN
@@ -101,21 +100,10 @@ BEGIN
             END IF;
 
             -- The courier took the cash at the door. If the step is not allowed after all, this is undone with it.
-            SELECT
-                p.id,
-                p.amount,
-                p.currency
-            INTO v_payment
-            FROM store.payments AS p
-            WHERE p.order_id = p_order_id
-                AND p.status = 'pending_collection'
-                AND p_to_status = 'delivered';
-            IF FOUND THEN
-                CALL store.settle_capture(
-                    p_payment_id => v_payment.id,
-                    p_provider_payment_id => 'cod-' || v_payment.id,
-                    p_amount => v_payment.amount,
-                    p_currency => v_payment.currency,
+            IF p_to_status = 'delivered' THEN
+                CALL store.collect_cash(
+                    p_order_id => p_order_id,
+                    p_carrier => p_detail ->> 'carrier',
                     p_context => p_context,
                     p_own_tx => FALSE,
                     o_result => v_ignored

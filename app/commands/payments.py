@@ -2,12 +2,10 @@
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
@@ -16,10 +14,11 @@ from psycopg_pool import PoolTimeout
 from rich.table import Table
 
 from app.commands.console import CommandFailed, err, new_typer, out, say
+from app.commands.patience import patient_pool
 from app.commands.progress import progress
 from app.commands.staff import acting_staff
-from app.core.config import RoleTimeouts, Settings, get_settings
-from app.core.database import CommandPool, Connection, command_pool
+from app.core.config import Settings, get_settings
+from app.core.database import CommandPool
 from app.core.problems import refusal_of
 from app.settlement_files.layouts import BY_NAME
 from app.settlement_files.reader import NotASettlementFile, read_path, sha256_of
@@ -102,27 +101,8 @@ def _utc(given: datetime | None) -> datetime | None:
 
 
 async def _reconciled(settings: Settings, asked: Asked, *, dry_run: bool) -> Reconciled:
-    # one file may be long: its CALLs have the time they need, and still wait for no lock longer than others do
-    timeouts = RoleTimeouts(lock=settings.command_timeouts.lock, statement=0, transaction=0, idle_in_transaction=0)
-    patient = settings.model_copy(update={"command_timeouts": timeouts, "command_pool_size": 1})
-    async with command_pool(patient) as pool:
-        if not dry_run:
-            return await _read(pool, asked, own_tx=True)
-        async with pool.connection() as connection, connection.transaction(force_rollback=True):
-            await connection.execute("SET LOCAL ROLE kirana_writer")
-            return await _read(cast(CommandPool, OneConnection(connection)), asked, own_tx=False)
-
-
-class OneConnection:
-    """A pool of the one connection whose transaction is rolled back at the end."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """The connection."""
-        yield self._connection
+    async with patient_pool(settings, dry_run=dry_run) as pool:
+        return await _read(pool, asked, own_tx=not dry_run)
 
 
 async def _read(pool: CommandPool, asked: Asked, *, own_tx: bool) -> Reconciled:

@@ -47,6 +47,9 @@ _PARTITIONS = (
 )
 _READ = "read.projection_checkpoints"
 _SETTLED = "store.settlement_lines"
+_CASH = "store.cod_collections"
+_CASH_OPEN = "c.remitted + c.fee + c.written_off < c.amount"
+_CASH_REST = "c.amount - c.remitted - c.fee - c.written_off"
 _WEBHOOKS = "store.webhook_deliveries"
 
 GAUGES = (
@@ -90,6 +93,28 @@ GAUGES = (
         "SELECT count(*) FROM store.settlement_lines l WHERE l.status <> 'matched'"
         " AND NOT EXISTS (SELECT 1 FROM store.settlement_resolutions z WHERE z.line_id = l.id)",
         needs=_SETTLED,
+    ),
+    Gauge(
+        "kirana_cod_outstanding_paise",
+        "Cash that couriers took at the door and have not paid out, by courier (unnamed: nobody said who brought it).",
+        f"SELECT COALESCE(c.courier, 'unnamed'), sum({_CASH_REST}) FROM store.cod_collections c"
+        f" WHERE {_CASH_OPEN} GROUP BY 1",
+        ("courier",),
+        _CASH,
+    ),
+    Gauge(
+        "kirana_cod_oldest_seconds",
+        "Age of the oldest cash that a courier has not paid out, by courier.",
+        "SELECT COALESCE(c.courier, 'unnamed'), extract(epoch FROM now() - min(c.collected_at))"
+        f" FROM store.cod_collections c WHERE {_CASH_OPEN} GROUP BY 1",
+        ("courier",),
+        _CASH,
+    ),
+    Gauge(
+        "kirana_cod_differences",
+        "Lines of couriers' remittances that differ from what they took and that nothing has explained.",
+        "SELECT count(*) FROM store.cod_remittance_lines l WHERE l.status <> 'matched' AND l.resolution IS NULL",
+        needs=_CASH,
     ),
     Gauge(
         "kirana_documents_due",

@@ -83,6 +83,18 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "cash_order_whole", "KI120", 409, "Nothing was paid yet", "Cancel or return the whole order, and order anew."
     ),
+    # cash at the door
+    Refusal(
+        "cod_remittance_differs",
+        "KI121",
+        409,
+        "The reference is another paper's",
+        "Send that remittance as it was, or this one under its own reference.",
+    ),
+    Refusal("cod_line_not_found", "KI122", 404, "No such line of a remittance", "Check the id."),
+    Refusal("cod_line_state", "KI123", 409, "The line has nothing to close", "See `status` and `resolution` for why."),
+    Refusal("no_cash_outstanding", "KI124", 409, "No cash of the order is outstanding", "See what its courier paid."),
+    Refusal("cod_remittance_not_found", None, 404, "No such remittance", "Check the id."),
     # payment
     Refusal("payment_not_found", "KI040", 404, "No such payment", "Register an attempt first."),
     Refusal("payment_state", "KI041", 409, "The payment is past that step", "See `state` for where it is."),

@@ -62,6 +62,11 @@ def _order(name: str, says: str) -> EventType:
     return EventType(name, "orders", "order", says, {"status": ORDER_STATUS}, ("status",))
 
 
+def _cash(name: str, says: str, data: dict[str, Schema]) -> EventType:
+    """About cash that a courier took: its aggregate is that cash, under the order's id; its subject the order."""
+    return EventType(name, "orders", "cod_collection", says, data, tuple(data))
+
+
 def _stock(name: str, says: str) -> EventType:
     """Stock moved: its aggregate is the variant (SKU), its subject the product."""
     data = {"order_id": UUID, "quantity": UNITS, "kind": TEXT}
@@ -130,6 +135,14 @@ TYPES: tuple[EventType, ...] = (
     _order("return.closed", "Nothing more comes of the return."),
     _order("invoice.issued", "The order has its tax invoice."),
     _order("credit_note.issued", "Something came off the order's invoice."),
+    _cash(
+        "cod.remitted",
+        "The courier paid out cash of the order.",
+        {"courier": TEXT, "amount": PAISE, "fee": PAISE, "outstanding": PAISE},
+    ),
+    _cash(
+        "cod.written_off", "What is left of the order's cash will not come.", {"courier": maybe(TEXT), "amount": PAISE}
+    ),
     _stock("inventory.locked", "Stock is held for an order."),
     _stock("inventory.released", "Held stock is free again."),
     _stock("inventory.decreased", "Stock was sold, lost or corrected."),

@@ -3,6 +3,7 @@
 from app.models import (
     accounts,
     carts,
+    cash,
     catalog,
     coupons,
     fulfilment,
@@ -23,6 +24,7 @@ __all__ = [
     "Base",
     "accounts",
     "carts",
+    "cash",
     "catalog",
     "coupons",
     "fulfilment",

@@ -94,13 +94,13 @@ def sha256_of(path: Path) -> tuple[bytes, int]:
     with path.open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
-    with _opened(path) as stream_of_text:
+    with opened(path) as stream_of_text:
         return digest.digest(), sum(1 for _ in stream_of_text)
 
 
 def read_path(path: Path, layout: str | None = None) -> tuple[Layout, Iterator[Item]]:
     """``read`` of a ``.csv`` or ``.csv.gz``."""
-    return read(_opened(path), layout)
+    return read(opened(path), layout)
 
 
 def read(stream: IO[str], wanted: str | None = None) -> tuple[Layout, Iterator[Item]]:
@@ -125,8 +125,11 @@ def read(stream: IO[str], wanted: str | None = None) -> tuple[Layout, Iterator[I
     return layout, _items(stream, rows, header, layout)
 
 
-def _opened(path: Path) -> IO[str]:
-    """Bytes that are no UTF-8 come as replacement characters: they make their own line bad, and no other."""
+def opened(path: Path) -> IO[str]:
+    """A ``.csv`` or ``.csv.gz`` as text.
+
+    Bytes that are no UTF-8 come as replacement characters: they make their own line bad, and no other.
+    """
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
     return path.open(encoding="utf-8-sig", errors="replace", newline="")

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from command_api.routes import (
     auth,
     carts,
+    cash,
     catalog,
     coupons,
     customers,
@@ -31,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments.router,
     refunds.router,
     money.router,
+    cash.router,
     fulfilment.router,
     returns.router,
     reviews.router,

@@ -38,6 +38,7 @@ CHORES = (
     Chore("expire_staff_requests", lambda result: int(result["closed"]), seconds=30.0),
     Chore("purge_deliveries", lambda result: int(result["purged"]), seconds=30.0),
     Chore("follow_settlements", lambda result: int(result["resolved"]), seconds=60.0),
+    Chore("match_cod_lines", lambda result: int(result["matched"]), seconds=60.0),
 )
 
 

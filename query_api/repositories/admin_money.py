@@ -6,6 +6,7 @@ from uuid import UUID
 from app.core.database import QueryPool
 from app.utils.stuck import STUCK_PAYMENT, STUCK_REFUND
 from query_api.repositories.admin import Row, Versioned, document, rows_of
+from query_api.repositories.admin_cash import OPEN_LINE as OPEN_CASH_LINE
 
 OPEN_LINE = "l.status <> 'matched' AND NOT EXISTS (SELECT 1 FROM store.settlement_resolutions z WHERE z.line_id = l.id)"
 
@@ -151,6 +152,11 @@ ATTENTION = {
         *("l.created_at", "l.id::text", "l.status", f"store.settlement_lines l WHERE {OPEN_LINE}"),
         amount="l.amount",
         currency="l.currency",
+    ),
+    "cod_line": Waiting(
+        *("l.created_at", "l.id::text", "l.status", f"store.cod_remittance_lines l WHERE {OPEN_CASH_LINE}"),
+        order_id="l.order_id",
+        amount="l.amount",
     ),
     "dead_letter": Waiting(
         "d.first_at", "d.projection || '/' || d.view_key", "d.sqlstate", "read.dead_letters d WHERE true"

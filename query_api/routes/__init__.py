@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from query_api.routes import (
     accounts,
     admin,
+    admin_cash,
     admin_fulfilment,
     admin_money,
     admin_staff,
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     admin_fulfilment.router,
     admin_money.router,
+    admin_cash.router,
     admin_stock.router,
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
     things.router,

@@ -30,6 +30,7 @@ AttentionKind = Literal[
     "refund_approval",
     "payment_stuck",
     "settlement_line",
+    "cod_line",
     "dead_letter",
     "webhook_disabled",
 ]

@@ -60,6 +60,7 @@ CORRUPTIONS = {
     "stock_counts": "UPDATE store.stock_count_lines SET difference = difference + 1,"
     " counted_quantity = counted_quantity + 1 WHERE difference <> 0",
     "reviews": "UPDATE store.products SET rating_sum = rating_sum - 1 WHERE rating_count > 0",
+    "cod": "UPDATE store.cod_collections SET remitted = remitted + 1",
     "settlements": "UPDATE store.settlements SET payment_total = payment_total + 1",
 }
 
@@ -157,6 +158,9 @@ def trade(owner: Connection) -> None:
     keep_stock(owner, staff, shirt, towel, preordered)
     decide(owner, staff, say(owner, UUID(delivered["user_id"]), towel), "publish")
     settle(owner)
+    short = {"n": 1, "tracking_number": None, "order_number": delivered["number"], "amount": 5_000, "fee": 100}
+    paper = {"p_courier": "dtdc", "p_reference": "R1", "p_content_hash": b"r" * 32, "p_amount": 5_000, "p_fee": 100}
+    call(owner, "settle_cod_remittance", p_staff_id=staff, **paper, p_line_count=1, p_lines=[short])
 
 
 def settle(owner: Connection) -> None:

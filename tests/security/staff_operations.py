@@ -93,6 +93,20 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/admin/settlement-files": may("payments.reconcile", name="f.csv", csv=SETTLEMENT_FILE),
     "GET /v1/admin/settlement-lines": may("payments.reconcile", "orders.read"),
     "POST /v1/admin/settlement-lines/{line_id}/close": may("payments.reconcile", note="test"),
+    # cash at the door
+    "GET /v1/admin/cod-outstanding": may("payments.settle_cod", "orders.read"),
+    "GET /v1/admin/cod-collections": may("payments.settle_cod", "orders.read"),
+    "GET /v1/admin/cod-remittances": may("payments.settle_cod", "orders.read"),
+    "GET /v1/admin/cod-remittances/{remittance_id}": may("payments.settle_cod", "orders.read"),
+    "GET /v1/admin/cod-remittance-lines": may("payments.settle_cod", "orders.read"),
+    "POST /v1/admin/cod-remittances": may(
+        "payments.settle_cod",
+        courier="matrix",
+        reference="M-1",
+        lines=[{"tracking_number": "MATRIX", "amount": 1}],
+    ),
+    "POST /v1/admin/cod-remittance-lines/{line_id}/close": may("payments.settle_cod", note="test"),
+    "POST /v1/admin/cod-collections/{order_id}/write-off": may("payments.settle_cod", note="test"),
     "POST /v1/admin/orders/{order_id}/attention/clear": may("orders.write", note="test"),
     # returns and invoices
     "GET /v1/admin/returns": may("returns.write", "orders.read"),
