@@ -14,7 +14,7 @@ SOURCES = $(wildcard app command_api query_api projections migrations tests)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup run test faults advisories lint types check generate verify format clean
+.PHONY: help setup run test faults bench advisories lint types check generate verify format clean
 
 help: ## Show what this Makefile can do
 	@echo "Kirana: make <target>"
@@ -41,6 +41,10 @@ test: $(STAMP) ## Run all tests, on servers of their own (ARGS="-k cart" to choo
 
 faults: $(STAMP) ## Kill, cut, fill, flood and attack a whole store for half an hour; prints a table of what went wrong
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/security $(ARGS)
+
+bench: $(STAMP) ## Measure everything beside a reference of the same run (needs wrk; ARGS="--only pages", ARGS=--write)
+	@$(BIN)/python -m pip install -qq 'pygal>=3.1,<4'
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 advisories: $(STAMP) ## Ask the package index for known vulnerabilities of the locked packages (needs the network)
 	@$(BIN)/python -m pip install -qq pip-audit

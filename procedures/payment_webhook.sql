@@ -69,10 +69,15 @@ BEGIN
                     p_refund_id,
                     (
                         SELECT k.id
-                        FROM store.refunds AS k
-                        INNER JOIN store.payments AS y ON y.id = k.payment_id
-                        WHERE COALESCE(y.source_payment_id, y.id) = v_payment_id
-                            AND k.provider_refund_id = p_provider_refund_id
+                        FROM (
+                            SELECT v_payment_id AS id
+                            UNION ALL
+                            SELECT e.id
+                            FROM store.payments AS e
+                            WHERE e.source_payment_id = v_payment_id
+                        ) AS y
+                        INNER JOIN store.refunds AS k ON k.payment_id = y.id
+                        WHERE k.provider_refund_id = p_provider_refund_id
                         LIMIT 1
                     )
                 );

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.responses import Response
@@ -10,7 +11,18 @@ from starlette.responses import Response
 PUBLIC = "public, max-age=10, stale-while-revalidate=30, stale-if-error=3600"
 PRIVATE = "private, no-store"
 STALE_HEADER = "X-Stale"
+HOT_KEY = "hot"
 _TAGS = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """Leave for an answer to be kept: its route, ETag and body, and the product it is the page of (None: a list)."""
+
+    route: str
+    tag: str
+    row: str | None
+    body: bytes
 
 
 def etag_of(body: bytes) -> str:
@@ -19,11 +31,20 @@ def etag_of(body: bytes) -> str:
 
 
 def stored(
-    request: Request, body: bytes, etag: str | None = None, *, cache: str = PUBLIC, stale: bool = False
+    request: Request,
+    body: bytes,
+    etag: str | None = None,
+    *,
+    cache: str = PUBLIC,
+    stale: bool = False,
+    hot: str | None = None,
+    row: str | None = None,
 ) -> Response:
     """``body`` as JSON with its ETag, or 304 when the client has it already.
 
     ``stale`` marks an answer older than the consistency token asked for: said in a header, and kept by nobody.
+    ``hot`` is the route's template where the process itself may keep the answer (``query_api/hot.py``), for as long
+    as no product changes, or only ``row``'s if it is that product's page.
     """
     tag = etag or etag_of(body)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-store" if stale else cache}
@@ -32,7 +53,9 @@ def stored(
     if stale:
         headers[STALE_HEADER] = "true"
     if_none_match = request.headers.get("if-none-match")
-    if if_none_match is not None and not stale and _matches(if_none_match, tag):
+    if hot is not None and not stale:
+        request.scope["state"][HOT_KEY] = Hot(hot, tag, row, body)
+    if if_none_match is not None and not stale and matches(if_none_match, tag):
         return Response(None, 304, headers)
     return Response(body, 200, headers, "application/json")
 
@@ -51,5 +74,6 @@ def page(items: list[bytes], next_cursor: str | None, more: bytes = b"") -> byte
     return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + cursor + more + b"}"
 
 
-def _matches(if_none_match: str, tag: str) -> bool:
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the client has it already, by its If-None-Match."""
     return if_none_match.strip() == "*" or tag in _TAGS.findall(if_none_match)

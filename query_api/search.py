@@ -75,7 +75,7 @@ class PostgresSearch:
                 if used == words and mode is None:
                     continue
                 corrected = " ".join(used)
-            match = _match(text, used, synonyms, any_word=candidate == "any_word")
+            match = match_of(text, used, synonyms, any_word=candidate == "any_word")
             if mode or await search.finds(self._pool, match):
                 return Reading(match, candidate, corrected if candidate == "corrected" else None)
         return Reading(None, "popular")
@@ -108,7 +108,7 @@ def _in_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
-def _match(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_word: bool) -> TextMatch:
+def match_of(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_word: bool) -> TextMatch:
     """The condition and score: full text, or the text as a SKU; SKU hits first, then the brand, then the rank."""
     last = len(words) - 1
     groups = []

@@ -15,6 +15,7 @@ from app.core.telemetry import configure_logging
 from app.core.wake import redis_client
 from query_api.facets import Facets
 from query_api.freshness import Freshness
+from query_api.hot import HotPages
 from query_api.search import PostgresSearch, SearchBackend
 from query_api.views import Views
 
@@ -42,6 +43,7 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
         primary_pool(settings, pool) as primary,
         redis_client(settings) as cache,
         Views(pool, cache).watching() as views,
+        HotPages(settings, views).listening() as hot,
         told_at_boot("query", settings, pool),
     ):
         app.state.query = QueryState(
@@ -54,7 +56,9 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
             search=PostgresSearch(pool),
             facets=Facets(pool),
         )
+        app.state.telemetry.shortcut = hot
         yield
+        app.state.telemetry.shortcut = None
 
 
 async def query_state(request: Request) -> QueryState:

@@ -38,6 +38,11 @@ class RedisView:
         """Whether there is a generation to read."""
         return self._generation is not None
 
+    @property
+    def current(self) -> bool:
+        """Whether it is as far as whatever PostgreSQL has given out."""
+        return self._generation is not None and self._position >= self._given_out
+
     def gave_out(self, position: int) -> None:
         """PostgreSQL answered with a row of this position."""
         self._given_out = max(self._given_out, position)
@@ -85,6 +90,11 @@ class Views:
     def redis_in_use(self) -> bool:
         """Whether both copies can be read now."""
         return self._products.usable and self._orders.usable
+
+    @property
+    def products_current(self) -> bool:
+        """Whether products read from Redis are as new as any that were given out here."""
+        return self._products.current
 
     async def product_page(self, slug: str, position: int | None) -> catalog.Page | None:
         """The page of a product that is shown, from a view that is past ``position``."""

@@ -17,6 +17,7 @@ from app.core.config import get_settings
 app = new_typer("Take backups, check them, and restore them.")
 
 Folder = Annotated[Path, typer.Argument(help="The backup's folder.", file_okay=False)]
+MOMENTS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Processes that share the work.")]
 
 
@@ -64,7 +65,9 @@ def restore(
     jobs: Jobs = 2,
     to: Annotated[Path | None, typer.Option(help="--physical backups: the new data folder to make.")] = None,
     wal_archive: Annotated[Path | None, typer.Option(help="Replay the log archived here after it.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Replay up to this moment (UTC) and no further.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=MOMENTS, help="Replay up to this moment (UTC) and no further.")
+    ] = None,
 ) -> None:
     """Restore into the owner's database, which must be empty; the restored store is audited before it is called good.
 

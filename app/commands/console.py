@@ -7,9 +7,11 @@ from collections.abc import Callable
 import typer
 from rich.console import Console
 
+UNFOLDED = 240
 TRACEBACK_VARIABLE = "KIRANA_TRACEBACK"
 
-out = Console(highlight=False)
+# What is read by a program or kept in a file has no width: a table is not folded there.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else UNFOLDED)
 err = Console(stderr=True, highlight=False)
 
 

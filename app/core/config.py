@@ -125,6 +125,8 @@ class Settings(EventSettings):
     """Connections of one projector, at most."""
     pool_max_waiting: int = Field(default=200, ge=1)
     """Requests that may wait for a connection; the next is answered 503."""
+    hot_pages_mib: int = Field(default=16, ge=0, le=1024)
+    """Memory for the public pages that a process keeps as it last sent them; 0 keeps none."""
     max_in_flight: int = Field(default=400, ge=1)
     """Requests that one process works on at once; the next is answered 503 at the door, before it costs anything."""
     pool_timeout: float = Field(default=5.0, gt=0)

@@ -6,6 +6,7 @@ spreads them; what tells which generation is live, and how far it is, are keys t
 
 from dataclasses import dataclass
 
+EVERYTHING = b"*"
 BODY, TAG, FROM, OWNER, VERSION, REVISION = "b", "e", "f", "o", "n", "v"
 
 
@@ -27,6 +28,11 @@ class ViewKeys:
     def row(self, generation: str, key: str) -> str:
         """A hash: the bytes to send and what must be known before they are sent."""
         return f"kirana:{self.view}:{generation}:{{{key}}}"
+
+    @property
+    def changes(self) -> str:
+        """A channel: the keys of rows just written, as a JSON list, or ``EVERYTHING``; said before progress moves."""
+        return f"kirana:{{{self.view}}}:changes"
 
     def rows_pattern(self) -> str:
         """A pattern for SCAN that all rows of all generations match."""

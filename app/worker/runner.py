@@ -39,12 +39,17 @@ async def kit(settings: Settings, stopping: Callable[[], bool] = lambda: False) 
 
 
 async def run_once(settings: Settings, rounds: Sequence[Round]) -> dict[str, int | Exception]:
-    """Do what is due now, one round after the other; how much each did, or what it failed with."""
+    """Do what is due now, one round after the other; how much each did, or what it failed with.
+
+    A database that does not answer ends it.
+    """
     done: dict[str, int | Exception] = {}
     async with kit(settings) as equipment:
         for one in rounds:
             try:
                 done[one.name] = await one.work(equipment)
+            except PoolTimeout as error:  # nor would it answer the other rounds
+                return done | {one.name: error}
             except Exception as error:  # noqa: BLE001 - whatever it is, the other rounds have their turn
                 done[one.name] = error
     return done

@@ -1,6 +1,6 @@
 """Money, by staff: settlement files against the ledger, attempts that are stuck, orders that somebody looked into."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -19,12 +19,17 @@ STAFF = ("unauthenticated", "forbidden", "validation_failed", "malformed_json")
 LineId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
+KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.SettlementFileResult, "description": "What came of this very file when it was first read."}
+}
+
+
 @router.post(
     "/settlement-files",
     tags=["admin money"],
     status_code=201,
     response_model=schemas.SettlementFileResult,
-    responses=problems(*STAFF, "invalid_value", "payload_too_large", "settlement_file_closed"),
+    responses=problems(*STAFF, "invalid_value", "payload_too_large", "settlement_file_closed") | KNOWN,
 )
 async def reconcile_settlement_file(
     body: schemas.SettlementFileBody, staff: CurrentStaff, state: State, context: Context

@@ -81,7 +81,7 @@ class RedisFollower:
         next_check, forget_at = clock() + CHECK_SECONDS, clock() + FORGET_AFTER_SECONDS
         while not self._stop.is_set():
             self.woken.clear()
-            await sink.catch_up(connection, live, generation, progress)
+            await sink.catch_up(connection, live, generation, progress, telling=True)
             for shard, position in progress.positions.items():
                 metrics.REDIS_POSITION.labels(self._projection.name, shard).set(position)
             if clock() >= next_check:

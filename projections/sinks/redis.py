@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import orjson
 import redis.asyncio as redis
 
-from app.utils.view_keys import ViewKeys
+from app.utils.view_keys import EVERYTHING, ViewKeys
 from projections.books import Connection, Live, in_shard
 from projections.definition import Projection
 
 PAGE_ROWS = 500
 NO_END = 2**62
+MOST_TOLD = 100
 
 # KEYS: the row. ARGV: its revision, seconds to live (0 for ever), then field, value, …; no fields make a tombstone.
 WRITE = """
@@ -116,13 +118,26 @@ class RedisSink:
         while await self.catch_up(connection, live, generation, progress):
             pass
         await self._client.set(self._keys.live, generation)
+        await self._tell(None)
         return generation
 
-    async def catch_up(self, connection: Connection, live: Live, generation: str, progress: Progress) -> int:
-        """Write the rows that changed since ``progress``, and move it; the number of rows, 0 when it is up to date."""
+    async def _tell(self, rows: list[str] | None) -> None:
+        """Say which rows were written; so many that it is not worth a list, or None, are everything."""
+        few = rows is not None and len(rows) <= MOST_TOLD
+        await self._client.publish(self._keys.changes, orjson.dumps(rows) if few else EVERYTHING)
+
+    async def catch_up(
+        self, connection: Connection, live: Live, generation: str, progress: Progress, *, telling: bool = False
+    ) -> int:
+        """Write the rows that changed since ``progress``, and move it; the number of rows, 0 when it is up to date.
+
+        ``telling`` says which they are to whoever keeps pages of them, before the progress shows that they are there.
+        """
         written = 0
         async for shard, position, rows in self._changed(connection, live, progress):
             await self._write(generation, rows)
+            if telling and rows:
+                await self._tell([self._mirror.row_key(row[1:]) for row in rows])
             written += len(rows)
             if rows:
                 progress.revisions[shard] = rows[-1][0]

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.core.errors import Refused
@@ -29,7 +29,7 @@ async def list_shipments(
     status: ShipmentStatus | None = None,
     warehouse: Token | None = None,
     order_id: UUID | None = None,
-    tracking_number: Token | None = None,
+    tracking_number: Annotated[Token | None, Query(description="Whole, as the carrier gave it.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:

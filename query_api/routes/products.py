@@ -36,7 +36,7 @@ async def list_products(
 ) -> Response:
     """Products that pass all filters, with facets. Attributes and options filter as `attr.<name>=<value>`."""
     answer = await products.product_list(state, replace(filters, sort=sort), wanted, facets=facets)
-    return stored(request, answer.body, stale=answer.stale)
+    return stored(request, answer.body, stale=answer.stale, hot="/v1/products")
 
 
 @router.get(
@@ -48,7 +48,7 @@ async def list_products(
 async def product(request: Request, state: State, slug: Annotated[Token, Path()], wanted: Wanted) -> Response:
     """A product's page, as it is sold now."""
     answer = await products.product(state, slug, wanted)
-    return stored(request, answer.body, answer.etag, stale=answer.stale)
+    return stored(request, answer.body, answer.etag, stale=answer.stale, hot="/v1/products/{slug}", row=slug)
 
 
 @router.get("/search", response_model=SearchResult, responses=problems("invalid_value"), summary="Search products")
@@ -63,7 +63,7 @@ async def search(
 ) -> Response:
     """What a text finds: stemmed, forgiving of typos, SKU and brand hits first; the filters of the list apply."""
     answer = await products.search_list(state, replace(filters, text=q, sort=sort), wanted, facets=facets)
-    return stored(request, answer.body, stale=answer.stale)
+    return stored(request, answer.body, stale=answer.stale, hot="/v1/search")
 
 
 @router.get("/search/suggest", response_model=Suggestion, responses=problems(), summary="Suggest while typing")

@@ -48,6 +48,7 @@ def test_a_good_database_is_well_and_every_area_is_looked_at(settings: Settings)
     areas = {finding.area for finding in found.values()}
     assert areas == {
         *(
+            "money",
             "settings",
             "logins",
             "PostgreSQL",

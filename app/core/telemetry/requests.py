@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.config import Settings
 from app.core.http import client_ip, request_id_of
 from app.core.metrics import Metrics, use_metrics
-from app.core.telemetry.context import CURRENT, INFO_KEY, RequestInfo, route_of, valid_traceparent
+from app.core.telemetry.context import CURRENT, INFO_KEY, ROUTE_KEY, RequestInfo, route_of, valid_traceparent
+from app.core.telemetry.shortcut import Ready, Shortcut
 from app.core.telemetry.tracing import Tracing, failed, traceparent_of
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -29,11 +30,12 @@ REMEMBERED = 4096
 
 
 class Telemetry:
-    """What one application observes with; ``tracing`` comes and goes with its lifespan."""
+    """What one application observes with; ``tracing`` and ``shortcut`` come and go with its lifespan."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
         self.tracing: Tracing | None = None
+        self.shortcut: Shortcut | None = None
 
 
 class Observed:
@@ -53,6 +55,12 @@ class Observed:
             return
         started = perf_counter()
         headers = dict(scope["headers"])
+        shortcut = self.telemetry.shortcut
+        ready = None if shortcut is None else shortcut.answer(scope, headers)
+        if isinstance(ready, Ready) and self.telemetry.tracing is None:
+            await self._answer(ready, scope, headers, send, started)
+            return
+        watcher = None if isinstance(ready, Ready) else ready
         request = self._begun(scope, headers)
         status = 0
 
@@ -60,6 +68,8 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            if watcher is not None:
+                watcher.saw(message)
             await send(message)
 
         in_flight = self.telemetry.metrics.in_flight
@@ -75,6 +85,22 @@ class Observed:
         finally:
             in_flight.dec()
             self._ended(request, scope, headers, status, perf_counter() - started)
+
+    async def _answer(
+        self, ready: Ready, scope: Scope, headers: Mapping[bytes, bytes], send: Send, started: float
+    ) -> None:
+        """Send what is ready, under this request's id; counted and told of like any other answer."""
+        request_id = request_id_of(headers.get(b"x-request-id"))
+        named = [*ready.headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": ready.status, "headers": named})
+        await send({"type": "http.response.body", "body": ready.body})
+        count, duration = self._children_of("GET", ready.route, ready.status)
+        count.inc()
+        duration.observe(perf_counter() - started)
+        if self._writes_access:
+            traceparent = valid_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
+            CURRENT.set(RequestInfo(request_id, traceparent, {**scope, ROUTE_KEY: ready.route}))
+            self._tell(ready.route, scope, headers, ready.status, perf_counter() - started)
 
     def _begun(self, scope: Scope, headers: Mapping[bytes, bytes]) -> RequestInfo:
         request_id = request_id_of(headers.get(b"x-request-id"))
@@ -103,13 +129,16 @@ class Observed:
                 failed(request.span, str(status))
             request.span.end()
         if self._writes_access:
-            _access_line(
-                method=method,
-                route=route,
-                status=status,
-                duration_ms=round(seconds * 1000, 2),
-                client=self._client(scope.get("client"), headers.get(b"x-forwarded-for")),
-            )
+            self._tell(route, scope, headers, status, seconds)
+
+    def _tell(self, route: str, scope: Scope, headers: Mapping[bytes, bytes], status: int, seconds: float) -> None:
+        _access_line(
+            method=_method(scope),
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 2),
+            client=self._client(scope.get("client"), headers.get(b"x-forwarded-for")),
+        )
 
     def _children_of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         key = (method, route, status)

@@ -1,0 +1,200 @@
+"""Pages that a process keeps: answered without a look, and never after they are known to be another."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from asgi_lifespan import LifespanManager
+from redis import Redis
+
+from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
+from query_api.hot import HotPages
+from query_api.main import create_app
+from tests.support.builders import make_product
+from tests.support.databases import Database
+from tests.support.projecting import announce, projecting, reached
+
+Connection = psycopg.Connection[Any]
+PATIENCE_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def open_for(database: Database, **settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, HotPages]]:
+    """The query API, listening to what changes, and its pages."""
+    app = create_app(database.settings.model_copy(update=settings))
+    async with LifespanManager(app) as manager:
+        pages: HotPages = app.state.telemetry.shortcut
+        transport = httpx.ASGITransport(manager.app, client=("203.0.113.7", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://kirana.test") as client:
+            yield client, pages
+
+
+async def until_kept(client: httpx.AsyncClient, pages: HotPages, path: str) -> httpx.Response:
+    """Ask until the page is kept."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        answer = await client.get(path)
+        if pages.kept(path.partition("?")[0], path.partition("?")[2]):
+            return answer
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{path} was not kept")
+
+
+async def until(condition: Any, what: str) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0.01)
+
+
+def title(owner: Connection, product: object, text: str) -> int:
+    owner.execute("UPDATE store.products SET title = %s, version = version + 1 WHERE id = %s", (text, product))
+    return announce(owner, product)  # type: ignore[arg-type]
+
+
+async def test_a_kept_page_is_the_same_answer(database: Database, owner: Connection, redis: Redis) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    async with projecting(database), open_for(database) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        for path in ("/v1/products/p-mug", "/v1/products?limit=5", "/v1/search?q=mug"):
+            first = await until_kept(client, pages, path)
+            again = await client.get(path, headers={"X-Request-Id": "mine"})
+            assert again.content == first.content
+            assert again.headers["X-Request-Id"] == "mine"
+            ours = {name: value for name, value in again.headers.items() if name != "x-request-id"}
+            assert ours == {name: value for name, value in first.headers.items() if name != "x-request-id"}
+            known = await client.get(path, headers={"If-None-Match": f'W/{first.headers["ETag"]}, "other"'})
+            assert (known.status_code, known.content) == (304, b"")
+            assert known.headers["ETag"] == first.headers["ETag"]
+            other = await client.get(path, headers={"If-None-Match": '"other"'})
+            assert other.status_code == 200
+        told = (await client.get("/metrics")).text
+        assert 'kirana_http_requests_total{method="GET",route="/v1/products/{slug}",status="304"} 1.0' in told
+
+
+async def test_a_change_drops_its_page_and_every_list(database: Database, owner: Connection, redis: Redis) -> None:
+    mug, cup = make_product(owner, "MUG", stock=5), make_product(owner, "CUP", stock=5)
+    async with projecting(database), open_for(database) as (client, pages):
+        await reached(database, max(announce(owner, mug.product_id), announce(owner, cup.product_id)))
+        for path in ("/v1/products/p-mug", "/v1/products/p-cup", "/v1/products"):
+            await until_kept(client, pages, path)
+        title(owner, mug.product_id, "Red mug")
+        await until(lambda: not pages.kept("/v1/products/p-mug"), "the page was dropped")
+        assert not pages.kept("/v1/products")
+        assert pages.kept("/v1/products/p-cup")
+        assert (await client.get("/v1/products/p-mug")).json()["title"] == "Red mug"
+        assert "Red mug" in (await client.get("/v1/products")).text
+        owner.execute("UPDATE store.products SET status = 'archived' WHERE id = %s", (cup.product_id,))
+        announce(owner, cup.product_id)
+        await until(lambda: not pages.kept("/v1/products/p-cup"), "the page was dropped")
+        assert (await client.get("/v1/products/p-cup")).status_code == 404
+
+
+async def test_a_token_is_never_answered_from_what_is_kept(database: Database, owner: Connection, redis: Redis) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    async with projecting(database), open_for(database) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        await until_kept(client, pages, "/v1/products/p-mug")
+        for number in range(20):
+            position = title(owner, made.product_id, f"Mug {number}")
+            headers = {"X-Consistency-Token": str(position), "Prefer": "wait=2000"}
+            read = await client.get("/v1/products/p-mug", headers=headers)
+            assert read.json()["title"] == f"Mug {number}"
+            # and who sends none is not shown what is older than what was just shown
+            assert (await client.get("/v1/products/p-mug")).json()["title"] == f"Mug {number}"
+
+
+async def test_no_reader_goes_back_in_time(database: Database, owner: Connection, redis: Redis) -> None:
+    """Readers at full speed while the product changes: each sees titles that only rise, on page and list."""
+    made = make_product(owner, "MUG", stock=5)
+    changing = True
+
+    async def read(client: httpx.AsyncClient, path: str, pick: Any) -> int:
+        seen, reads = -1, 0
+        while changing:
+            found = int(pick((await client.get(path)).json()).split()[-1])
+            assert found >= seen, f"{path}: {seen} was shown, then {found}"
+            seen, reads = found, reads + 1
+            await asyncio.sleep(0)
+        return reads
+
+    async with projecting(database), open_for(database, access_log=False) as (client, pages):
+        await reached(database, title(owner, made.product_id, "Mug 0"))
+        readers = [
+            asyncio.create_task(read(client, "/v1/products/p-mug", lambda page: page["title"])),
+            asyncio.create_task(read(client, "/v1/products/p-mug", lambda page: page["title"])),
+            asyncio.create_task(read(client, "/v1/products?limit=1", lambda page: page["items"][0]["title"])),
+            asyncio.create_task(read(client, "/v1/products?limit=1", lambda page: page["items"][0]["title"])),
+        ]
+        await until_kept(client, pages, "/v1/products/p-mug")
+        for number in range(1, 60):
+            title(owner, made.product_id, f"Mug {number}")
+            await asyncio.sleep(0.02)
+        await until_kept(client, pages, "/v1/products/p-mug")
+        changing = False
+        assert min(await asyncio.gather(*readers)) > 60
+
+
+@pytest.mark.parametrize("how", ["silent", "flushed", "everything"])
+async def test_nothing_is_served_that_may_be_old(how: str, database: Database, owner: Connection, redis: Redis) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    async with projecting(database), open_for(database) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        await until_kept(client, pages, "/v1/products/p-mug")
+        if how == "silent":
+            redis.client_kill_filter(_type="pubsub", skipme=False)
+        elif how == "flushed":
+            redis.flushall()
+        else:
+            redis.publish(CATALOG_KEYS.changes, EVERYTHING)
+        await until(lambda: not pages.serving("/v1/products/p-mug"), "it is not served any more")
+        assert (await client.get("/v1/products/p-mug")).status_code == 200
+        await until_kept(client, pages, "/v1/products/p-mug")
+
+
+async def test_the_memory_is_bounded_and_the_oldest_go(database: Database, owner: Connection, redis: Redis) -> None:
+    for number in range(30):
+        make_product(owner, f"MUG-{number}", stock=5)
+    for (product,) in owner.execute("SELECT id FROM store.products").fetchall():
+        position = announce(owner, product)
+    async with projecting(database), open_for(database, hot_pages_mib=1) as (client, pages):
+        await reached(database, position)
+        first = "/v1/products?limit=30"
+        await until_kept(client, pages, first)
+        for number in range(400):
+            await client.get(f"/v1/products?limit=30&min_price={number}")
+        assert not pages.kept("/v1/products", "limit=30")
+        assert pages.kept("/v1/products", "limit=30&min_price=399")
+        assert 0 < pages.size <= 2**20
+        for number in range(30):
+            title(owner, owner.execute("SELECT id FROM store.products OFFSET %s", (number,)).fetchone()[0], "x")  # type: ignore[index]
+        await until(lambda: pages.size == 0, "all lists were dropped, and their bytes counted back")
+
+
+async def test_none_are_kept_where_none_are_wanted(database: Database, owner: Connection, redis: Redis) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    async with projecting(database), open_for(database, hot_pages_mib=0) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        for _ in range(20):
+            assert (await client.get("/v1/products/p-mug")).status_code == 200
+            await asyncio.sleep(0.02)
+        assert pages.size == 0
+
+
+async def test_another_origin_is_answered_for_itself(database: Database, owner: Connection, redis: Redis) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    origins = ("https://shop.example", "https://app.example")
+    async with projecting(database), open_for(database, cors_origins=origins) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        await until_kept(client, pages, "/v1/products/p-mug")
+        for origin in (*origins, *origins):
+            answer = await client.get("/v1/products/p-mug", headers={"Origin": origin})
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+        stranger = await client.get("/v1/products/p-mug", headers={"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in stranger.headers
+        assert "Access-Control-Allow-Origin" not in (await client.get("/v1/products/p-mug")).headers
