@@ -120,6 +120,7 @@ BEGIN
                 v_position := (v_ignored ->> 'position')::bigint;
             END IF;
             o_result := pg_catalog.jsonb_build_object(
+                'id', v_change_id,
                 'sku', p_sku,
                 'price', p_price,
                 'mrp', v_mrp,

@@ -155,6 +155,9 @@ REFUSALS: tuple[Refusal, ...] = (
     # reviews
     Refusal("review_not_bought", "KI075", 403, "Only buyers review", "Review what an order has brought you."),
     Refusal("review_not_found", "KI076", 404, "No such review", "Check the slug or id."),
+    # prices to come
+    Refusal("price_change_not_found", "KI077", 404, "No such price", "Take the id from the SKU's list of prices."),
+    Refusal("price_applied", "KI078", 409, "The price has taken effect", "Set the price that is to hold instead."),
     # idempotency
     Refusal("idempotency_key_reused", "KI080", 422, "The key was used for another request", "Use a fresh key."),
     Refusal("idempotency_in_flight", "KI081", 409, "The same request is being worked on", "Repeat in a moment."),

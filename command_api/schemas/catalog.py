@@ -228,8 +228,9 @@ class Product(BaseModel):
 
 
 class PriceChange(BaseModel):
-    """The price a SKU has, or will have."""
+    """The price a SKU has, or will have; `id` is that of its row in the list of prices, null where nothing changed."""
 
+    id: int | None = None
     sku: str
     price: int
     mrp: int

@@ -7,6 +7,7 @@ from query_api.routes import (
     admin,
     admin_cash,
     admin_fulfilment,
+    admin_merchandising,
     admin_money,
     admin_staff,
     admin_stock,
@@ -27,6 +28,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin_fulfilment.router,
     admin_money.router,
     admin_cash.router,
+    admin_merchandising.router,
     admin_stock.router,
     admin_staff.router,  # before things: /admin/staff/invitations is no member of staff by that name
     things.router,

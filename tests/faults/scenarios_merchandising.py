@@ -1,7 +1,9 @@
-"""Scenarios of merchandising: reviews said, changed, taken back and moderated."""
+"""Scenarios of merchandising: reviews said, changed, taken back and moderated; prices called off."""
+
+from datetime import UTC, datetime, timedelta
 
 from tests.faults.scenarios import Arguments, by_staff, scenario
-from tests.support.builders import Connection, make_staff
+from tests.support.builders import Connection, call, idempotent, make_product, make_staff
 from tests.support.reviewing import bought, decide, say, slug_of, unmoderated
 
 
@@ -39,3 +41,13 @@ def a_review_published(connection: Connection) -> Arguments:
         "p_decision": "publish",
         "p_expected_version": 1,
     }
+
+
+@scenario("cancel_price")
+def a_price_called_off(connection: Connection) -> Arguments:
+    toy = make_product(connection, stock=1)
+    staff = by_staff(connection)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    wish = {"p_sku": toy.sku, "p_price": toy.price - 100, "p_effective_from": later}
+    made = call(connection, "set_price", **staff, **wish, **idempotent("price"))
+    return staff | {"p_sku": toy.sku, "p_price_change_id": made["id"]}

@@ -136,3 +136,54 @@ def test_a_batch_ends_at_its_limit(owner: Connection, command: Connection, staff
     let_it_be_due(owner)
     assert [call(command, "apply_due_prices", p_limit=2)["applied"] for _ in range(3)] == [2, 1, 0]
     assert one(owner, "SELECT count(*) FROM store.product_variants WHERE price = 100") == 3
+
+
+def cancel(connection: Connection, staff: Any, change: int, **more: Any) -> dict[str, Any]:
+    return call(
+        connection, "cancel_price", p_staff_id=staff, **({"p_sku": "SHIRT-M", "p_price_change_id": change} | more)
+    )
+
+
+def test_a_price_to_come_is_called_off(owner: Connection, command: Connection, staff: Any) -> None:
+    change = set_price(command, staff, 49900, p_effective_from=LATER)["id"]
+    kept = set_price(command, staff, 59900, p_effective_from="2099-02-01T00:00:00+00:00")["id"]
+    before = price_now(owner), len(events(owner))
+    answer = cancel(command, staff, change)
+    assert (answer["status"], answer["price"], answer["changed"]) == ("cancelled", 49900, True)
+    assert history(owner) == [(49900, "cancelled"), (59900, "scheduled")]
+    assert (price_now(owner), len(events(owner))) == before, "nobody's price changes"
+    [(action, subject, was, became)] = rows(
+        owner, "SELECT action, subject_id, before, after FROM store.staff_actions ORDER BY id DESC LIMIT 1"
+    )
+    assert (action, subject, became) == ("cancel_price", "SHIRT-M", {"id": change, "status": "cancelled"})
+    assert (was["price"], was["status"]) == (49900, "scheduled")
+    again = cancel(command, staff, change)
+    assert again == answer | {"changed": False}
+    assert actions(owner).count("cancel_price") == 1
+    let_it_be_due(owner)
+    assert call(command, "apply_due_prices")["applied"] == 1
+    assert price_now(owner)[0] == 59900
+    assert kept > change
+
+
+def test_what_is_due_and_not_applied_can_still_be_called_off(
+    owner: Connection, command: Connection, staff: Any
+) -> None:
+    change = set_price(command, staff, 49900, p_effective_from=LATER)["id"]
+    let_it_be_due(owner)
+    assert cancel(command, staff, change)["changed"] is True
+    assert call(command, "apply_due_prices")["applied"] == 0
+    assert price_now(owner)[0] == 79900
+
+
+def test_what_is_not_called_off(owner: Connection, command: Connection, staff: Any) -> None:
+    applied = set_price(command, staff, 49900)["id"]
+    scheduled = set_price(command, staff, 39900, p_effective_from=LATER)["id"]
+    with refused("KI078"):
+        cancel(command, staff, applied)
+    for wrong in ({"p_sku": "NOTHING"}, {"p_sku": "SHIRT-L"}, {"p_price_change_id": 10**9}):
+        with refused("KI077"):
+            cancel(command, staff, scheduled, **wrong)
+    with refused("KI067"):
+        cancel(command, make_staff(owner, "inventory"), scheduled)
+    assert cancel(command, make_staff(owner, "finance"), scheduled)["changed"] is True

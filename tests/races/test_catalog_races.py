@@ -97,6 +97,58 @@ def test_a_sweeper_passes_by_what_another_works_on(connect: Connect, owner: Conn
     assert rows(owner, "SELECT type FROM store.outbox ORDER BY position") == [("product.saved",), ("price.changed",)]
 
 
+def scheduled(owner: Connection) -> dict[str, Any]:
+    """The arguments that call off a price which is due and not applied yet."""
+    staff = make_staff(owner)
+    save_shirt(owner, staff)
+    wish = {"p_staff_id": staff, "p_sku": "SHIRT-M"}
+    later = {"p_price": 1, "p_effective_from": "2099-01-01T00:00:00+00:00"}
+    made = call(owner, "set_price", **wish, **later, **idempotent(1))
+    owner.execute("UPDATE store.price_changes SET effective_from = now() WHERE status = 'scheduled'")
+    return wish | {"p_price_change_id": made["id"]}
+
+
+def test_a_price_that_takes_effect_first_is_not_called_off(
+    connect: Connect, owner: Connection, pool: ThreadPoolExecutor
+) -> None:
+    wish = scheduled(owner)
+    worker, staff = connect("command"), connect("command")
+    in_transaction(worker)
+    assert call(worker, "apply_due_prices", p_own_tx=False)["applied"] == 1
+    other = pool.submit(outcome, lambda: call(staff, "cancel_price", **wish))
+    wait_until_blocked(owner, backend(staff), backend(worker))
+    worker.execute("COMMIT")
+    assert other.result() == "KI078"
+    assert one(owner, "SELECT price FROM store.product_variants WHERE sku = 'SHIRT-M'") == 1
+
+
+def test_a_price_that_is_called_off_first_does_not_take_effect(connect: Connect, owner: Connection) -> None:
+    wish = scheduled(owner)
+    worker, staff = connect("command"), connect("command")
+    in_transaction(staff)
+    assert call(staff, "cancel_price", **wish, p_own_tx=False)["changed"]
+    assert call(worker, "apply_due_prices")["applied"] == 0, "the worker passes by"
+    staff.execute("COMMIT")
+    assert call(worker, "apply_due_prices")["applied"] == 0
+    assert one(owner, "SELECT price FROM store.product_variants WHERE sku = 'SHIRT-M'") != 1
+
+
+def test_whoever_comes_first_of_many(connect: Connect, owner: Connection, pool: ThreadPoolExecutor) -> None:
+    """Called off or applied, never both: the price that is shown is the one that the list calls current."""
+    wish = scheduled(owner)
+
+    def contend(connection: Connection, number: int) -> object:
+        if number % 2:
+            return call(connection, "cancel_price", **wish)
+        return call(connection, "apply_due_prices")
+
+    found = at_once(connect, pool, contend)
+    status = one(owner, "SELECT status FROM store.price_changes WHERE id = %s", wish["p_price_change_id"])
+    price = one(owner, "SELECT price FROM store.product_variants WHERE sku = 'SHIRT-M'")
+    assert (status, price == 1) in {("applied", True), ("cancelled", False)}
+    assert found == (["KI078"] * 3 + ["done"] * 3 if status == "applied" else ["done"] * 6)
+
+
 def at_once(connect: Connect, pool: ThreadPoolExecutor, action: Callable[[Connection, int], object]) -> list[str]:
     """The outcomes of contenders who start together, each on a connection of its own."""
     start = Barrier(CONTENDERS)

@@ -15,6 +15,7 @@ PARAMETERS = {
     "line_id": "1",
     "phone": "+919876500099",
     "position": "1",
+    "price_id": "1",
 }
 
 
@@ -165,6 +166,8 @@ OPERATIONS: dict[str, Operation] = {
     "PUT /v1/admin/products/{slug}": may("catalog.write", title="Matrix", variants=[VARIANT]),
     "PUT /v1/admin/products/{slug}/status": may("catalog.write", status="draft"),
     "POST /v1/admin/variants/{sku}/prices": may("prices.write", price=100),
+    "GET /v1/admin/variants/{sku}/prices": may("prices.write", "orders.read"),
+    "POST /v1/admin/variants/{sku}/prices/{price_id}/cancel": may("prices.write"),
     # reviews
     "GET /v1/admin/reviews": may("reviews.moderate"),
     "GET /v1/admin/reviews/{review_id}": may("reviews.moderate"),
