@@ -1,8 +1,10 @@
--- cancel_order_lines: call off some units of an order before they are packed; their money goes back, they do too.
--- Locks:  user, staff member (shared), order, shipments, then what initiate_refund or close_order locks.
+-- cancel_order_lines: call off some units of an order before they are packed; their money goes back,
+--         or is not asked for at the door; they go back, too.
+-- Locks:  user, staff member (shared), order, shipments, then what call_off_lines or close_order locks.
 -- Raises: KI067 forbidden, KI030 order_not_found, KI016 version_mismatch, KI031 order_state,
---         KI120 cash_order_whole, and by its parts KI039 line_not_cancellable, KI052 refund_line_invalid.
--- Emits:  order.lines_cancelled, refund.initiated, inventory.increased; order.cancelled when nothing is left of it.
+--         and by its parts KI039 line_not_cancellable, KI051 refund_exceeds_captured, KI052 refund_line_invalid.
+-- Emits:  order.lines_cancelled, refund.initiated or refund.waived, inventory.increased; order.cancelled when nothing
+--         is left of it.
 -- Called by: POST /v1/orders/{id}/lines/cancel, POST /v1/admin/orders/{id}/lines/cancel
 CREATE OR REPLACE PROCEDURE store.cancel_order_lines(
     IN    p_actor_id          uuid,
@@ -77,8 +79,7 @@ BEGIN
                 o.id,
                 o.user_id,
                 o.status,
-                o.version,
-                o.captured_total
+                o.version
             INTO v_order
             FROM store.orders AS o
             WHERE o.id = p_order_id
@@ -94,12 +95,6 @@ BEGIN
                     ERRCODE = 'KI031',
                     MESSAGE = 'Lines are called off while an order is confirmed and not packed.',
                     DETAIL = pg_catalog.jsonb_build_object('status', v_order.status, 'wanted', 'cancelled')::text;
-            END IF;
-            IF v_order.captured_total = 0 THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'KI120',
-                    MESSAGE = 'A cash order is cancelled whole: nothing was paid yet.',
-                    DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
             END IF;
 
             CALL store.put_lines_back(
@@ -131,16 +126,12 @@ BEGIN
                 SELECT pg_catalog.jsonb_agg(a.line || '{"restock": true}')
                 INTO v_lines
                 FROM pg_catalog.jsonb_array_elements(p_lines) AS a (line);
-                CALL store.initiate_refund(
+                CALL store.call_off_lines(
+                    p_order_id => p_order_id,
                     p_actor_id => p_actor_id,
                     p_as_staff => p_as_staff,
-                    p_idempotency_key => NULL,
-                    p_request_hash => NULL,
-                    p_order_id => p_order_id,
-                    p_kind => 'cancellation',
-                    p_reason => p_reason,
                     p_lines => v_lines,
-                    p_shipping_amount => 0,
+                    p_reason => p_reason,
                     p_context => p_context,
                     p_own_tx => FALSE,
                     o_result => v_ignored
@@ -189,6 +180,7 @@ END;
 $procedure$;
 
 COMMENT ON PROCEDURE store.cancel_order_lines IS
-'Call off some units of an order before they are packed; their money goes back, they do too.';
+'Call off some units of an order before they are packed; their money goes back,
+--         or is not asked for at the door; they go back, too.';
 REVOKE ALL ON PROCEDURE store.cancel_order_lines FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE store.cancel_order_lines TO kirana_writer, kirana_command;

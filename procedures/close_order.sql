@@ -134,9 +134,17 @@ BEGIN
                 o_result => v_ignored
             );
         ELSIF p_restock THEN
+            -- What was called off before is on the shelf already, or is not fit for it.
+            SELECT pg_catalog.jsonb_agg(
+                pg_catalog.jsonb_build_object('order_item_id', l.id, 'quantity', l.quantity - l.refunded_quantity)
+            )
+            INTO v_lines
+            FROM store.order_items AS l
+            WHERE l.order_id = p_order_id
+                AND l.quantity > l.refunded_quantity;
             CALL store.restore_inventory(
                 p_order_id => p_order_id,
-                p_lines => NULL,
+                p_lines => COALESCE(v_lines, '[]'),
                 p_refund_id => NULL,
                 p_actor_id => p_actor_id,
                 p_context => p_context,

@@ -4,7 +4,8 @@
 -- Raises: KI030 order_not_found, KI031 order_state, KI040 payment_not_found, KI051 refund_exceeds_captured, KI067
 --         forbidden, KI073 invalid_value; KI052 refund_line_invalid by refund_order_lines.
 -- Emits:  refund.initiated; what restore_inventory and record_refund_step emit.
--- Called by: POST /v1/admin/orders/{id}/refunds, close_order, settle_capture, settle_return, place_replacement
+-- Called by: POST /v1/admin/orders/{id}/refunds, close_order, call_off_lines, settle_capture, settle_return,
+--         place_replacement
 CREATE OR REPLACE PROCEDURE store.initiate_refund(
     IN    p_actor_id         uuid,
     IN    p_as_staff         boolean,
@@ -105,7 +106,8 @@ BEGIN
                 p.id,
                 COALESCE(s.provider, p.provider),
                 p.captured_amount - (
-                    SELECT COALESCE(pg_catalog.sum(r.amount), 0)::bigint FROM store.refunds AS r WHERE r.payment_id = p.id
+                    SELECT COALESCE(pg_catalog.sum(r.amount), 0)::bigint FROM store.refunds AS r
+                    WHERE r.payment_id = p.id AND r.status <> 'waived'
                 ) AS amount_left
             INTO v_payment_id, v_provider, v_left
             FROM store.payments AS p

@@ -59,9 +59,13 @@ BEGIN
                     CASE WHEN l.cgst_amount + l.sgst_amount > 0 THEN o.shipping_tax - o.shipping_tax / 2 ELSE 0 END
                 ) AS sgst,
                 COALESCE(s.igst_amount, CASE WHEN l.igst_amount > 0 THEN o.shipping_tax ELSE 0 END) AS igst,
-                CASE WHEN p_refund_id IS NULL THEN l.quantity - COALESCE(c.quantity, 0) ELSE COALESCE(f.quantity, 1) END AS quantity,
                 CASE
-                    WHEN p_refund_id IS NULL THEN l.amount - COALESCE(c.amount, 0)
+                    WHEN p_refund_id IS NOT NULL THEN COALESCE(f.quantity, 1)
+                    ELSE COALESCE(s.quantity - s.refunded_quantity, 1)
+                END AS quantity,
+                CASE
+                    -- What was called off before has, or will have, a credit note of its own.
+                    WHEN p_refund_id IS NULL THEN COALESCE(s.net_amount - s.refunded_amount, l.amount - COALESCE(c.amount, 0))
                     WHEN l.kind = 'delivery' THEN v_refund.shipping_amount
                     ELSE COALESCE(f.amount, 0)
                 END AS amount
@@ -72,9 +76,7 @@ BEGIN
                 ON f.refund_id = p_refund_id
                 AND f.order_item_id = l.order_item_id
             LEFT JOIN LATERAL (
-                SELECT
-                    pg_catalog.sum(x.amount)::bigint AS amount,
-                    pg_catalog.sum(x.quantity)::integer AS quantity
+                SELECT pg_catalog.sum(x.amount)::bigint AS amount
                 FROM store.invoice_lines AS x
                 INNER JOIN store.invoices AS n ON n.id = x.invoice_id
                 WHERE n.corrects_id = v_invoice.id

@@ -142,6 +142,7 @@ BEGIN
             'shipping_total', v_order.shipping_total,
             'tax_total', v_order.tax_total,
             'grand_total', v_order.grand_total,
+            'waived_total', v_order.waived_total,
             'captured_total', v_order.captured_total,
             'refunded_total', v_order.refunded_total,
             'refund_pending_total', v_order.refund_pending_total,

@@ -39,7 +39,7 @@ BEGIN
             WHERE r.id = p_refund_id
             RETURNING r.* INTO v_refund;
         END IF;
-        IF p_event = 'refund.initiated' AND v_refund.kind IN ('cancellation', 'return', 'goodwill') THEN
+        IF p_event IN ('refund.initiated', 'refund.waived') AND v_refund.kind IN ('cancellation', 'return', 'goodwill') THEN
             CALL store.note_due_document(
                 p_order_id => v_refund.order_id,
                 p_step => 'refunded',

@@ -2,7 +2,7 @@
 -- Locks:  refund, then stock policies of units that wait for stock; its order is held by the caller.
 -- Raises: KI051 refund_exceeds_captured, KI052 refund_line_invalid.
 -- Emits:  what free_backorders emits.
--- Called by: initiate_refund; the refund comes with the amount that is left to give back.
+-- Called by: initiate_refund, call_off_lines; the refund comes with the amount that is left to give back.
 CREATE OR REPLACE PROCEDURE store.refund_order_lines(
     IN    p_refund_id        uuid,
     IN    p_lines            jsonb,

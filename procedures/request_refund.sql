@@ -74,6 +74,7 @@ BEGIN
                 FROM store.refunds AS r
                 WHERE r.order_id = p_order_id
                     AND r.requested_by = p_staff_id
+                    AND r.status <> 'waived'
                     AND NOT EXISTS (
                         SELECT 1
                         FROM store.refund_approvals AS a

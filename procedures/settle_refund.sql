@@ -126,7 +126,7 @@ BEGIN
                         WHERE r.order_id = o.id
                             AND r.status = 'succeeded'
                             AND r.kind NOT IN ('late_payment', 'amount_mismatch')
-                    ) >= o.grand_total
+                    ) >= o.grand_total - o.waived_total
                         THEN 'refunded'
                     ELSE 'partially_refunded'
                 END,

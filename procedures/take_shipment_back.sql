@@ -1,7 +1,7 @@
 -- take_shipment_back: undo what came back from the courier: money of its units on its way, goods back on the shelf.
 -- Locks:  order, then what its parts lock.
--- Raises: KI120 cash_order_whole.
--- Emits:  what initiate_refund emits; order.status_changed and order.cancelled when it was all there is.
+-- Raises: nothing of its own.
+-- Emits:  what call_off_lines emits; order.status_changed and order.cancelled when it was all there is.
 -- Called by: update_shipment
 CREATE OR REPLACE PROCEDURE store.take_shipment_back(
     IN    p_shipment_id  uuid,
@@ -26,7 +26,6 @@ BEGIN
         SELECT
             o.id,
             o.status,
-            o.payment_status,
             EXISTS (
                 SELECT 1
                 FROM store.shipments AS other
@@ -67,11 +66,6 @@ BEGIN
                 p_own_tx => FALSE,
                 o_result => o_result
             );
-        ELSIF v_order.payment_status = 'unpaid' THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'KI120',
-                MESSAGE = 'A part of a cash order can''t come back before the cash for it was taken.',
-                DETAIL = pg_catalog.jsonb_build_object('order_id', v_order.id)::text;
         ELSE
             SELECT pg_catalog.jsonb_agg(
                 pg_catalog.jsonb_build_object(
@@ -81,16 +75,12 @@ BEGIN
             INTO v_lines
             FROM store.shipment_items AS i
             WHERE i.shipment_id = p_shipment_id;
-            CALL store.initiate_refund(
+            CALL store.call_off_lines(
+                p_order_id => v_order.id,
                 p_actor_id => p_staff_id,
                 p_as_staff => TRUE,
-                p_idempotency_key => NULL,
-                p_request_hash => NULL,
-                p_order_id => v_order.id,
-                p_kind => 'cancellation',
-                p_reason => 'returned_to_origin',
                 p_lines => v_lines,
-                p_shipping_amount => 0,
+                p_reason => 'returned_to_origin',
                 p_context => p_context,
                 p_own_tx => FALSE,
                 o_result => o_result

@@ -1,10 +1,10 @@
 -- update_shipment: take a shipment one step further, from picking to the door, or note that it came back or is not
 --         sent.
 -- Locks:  user, staff member (shared), order, shipment, then what its parts lock.
--- Raises: KI067 forbidden, KI036 shipment_not_found, KI016 version_mismatch, KI038 shipment_state, and by its parts
---         KI120 cash_order_whole.
+-- Raises: KI067 forbidden, KI036 shipment_not_found, KI016 version_mismatch, KI038 shipment_state.
 -- Emits:  shipment.picking, shipment.packed, shipment.shipped, shipment.out_for_delivery, shipment.delivered,
---         shipment.returned_to_origin, shipment.cancelled; order.status_changed; refund.initiated for what came back.
+--         shipment.returned_to_origin, shipment.cancelled; order.status_changed; refund.initiated or
+--         refund.waived for what came back.
 -- Called by: PUT /v1/admin/shipments/{id}/status
 CREATE OR REPLACE PROCEDURE store.update_shipment(
     IN    p_staff_id          uuid,

@@ -84,7 +84,7 @@ GAUGES = (
     Gauge(
         "kirana_stuck_refunds",
         "Refunds that five sendings or three questions brought nowhere.",
-        f"SELECT count(*) FROM store.refunds r WHERE r.status <> 'succeeded' AND {STUCK_REFUND}",
+        f"SELECT count(*) FROM store.refunds r WHERE r.status NOT IN ('succeeded', 'waived') AND {STUCK_REFUND}",
         needs=_SETTLED,
     ),
     Gauge(

@@ -80,9 +80,6 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("nothing_to_ship", "KI037", 409, "Nothing is left to ship", "See the shipments that the order has."),
     Refusal("shipment_state", "KI038", 409, "The shipment can't take that step", "See `state` for where it is."),
     Refusal("line_not_cancellable", "KI039", 409, "That many can't be cancelled", "See `left` for how many can."),
-    Refusal(
-        "cash_order_whole", "KI120", 409, "Nothing was paid yet", "Cancel or return the whole order, and order anew."
-    ),
     # cash at the door
     Refusal(
         "cod_remittance_differs",

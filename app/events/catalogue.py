@@ -109,6 +109,7 @@ TYPES: tuple[EventType, ...] = (
     _order("payment.failed", "An attempt to pay failed."),
     _order("payment.mismatched", "Money arrived that is not the amount due; it goes back."),
     _order("refund.initiated", "Money is to go back."),
+    _order("refund.waived", "Units were called off before they were paid: so much less is to pay at the door."),
     _order("refund.submitted", "The gateway has taken the refund in."),
     _order("refund.retried", "A refund that failed is tried again."),
     _order("refund.succeeded", "The money went back."),

@@ -4,7 +4,6 @@ A remittance is what a courier pays out at one time, order by order. It is no se
 capture once and whole, so a line ticks it off; a courier owes a balance, which several payments may bring down.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, not_negative, one_of
+from app.models.base import Base, CreatedAt, Instant, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, not_negative, one_of
 
 # A line whose order has no cash booked yet waits for it (unknown: its order is not even known); others are judged.
 WAITING_LINES = ("unknown", "not_collected")
@@ -84,7 +83,7 @@ class CodRemittance(Base):
     line_count: Mapped[int] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(Text, server_default=text("'open'"))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    received_at: Mapped[datetime]
+    received_at: Mapped[Instant]
     recorded_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[MaybeInstant]

@@ -73,6 +73,8 @@ class Order(Base):
     taxable_total: Mapped[ZeroPaise]
     tax_total: Mapped[ZeroPaise]
     grand_total: Mapped[Paise]
+    # of a cash order: what was called off before it was paid, and is not asked for at the door
+    waived_total: Mapped[ZeroPaise]
     captured_total: Mapped[ZeroPaise]
     refund_pending_total: Mapped[ZeroPaise]
     refunded_total: Mapped[ZeroPaise]
@@ -105,6 +107,7 @@ class Order(Base):
             "refund_pending_total",
             "refunded_total",
         ),
+        CheckConstraint("waived_total BETWEEN 0 AND grand_total", name="waived_within_total"),
         CheckConstraint("grand_total = subtotal - discount_total + shipping_total", name="totals_add_up"),
         CheckConstraint("taxable_total + tax_total = grand_total", name="tax_adds_up"),
         CheckConstraint("refunded_total + refund_pending_total <= captured_total", name="refunds_within_captured"),

@@ -142,7 +142,10 @@ class MoneyMovement(Base):
 
 
 class Refund(Base):
-    """Money on its way back to a shopper. ``amount`` counts against the capture until the refund fails."""
+    """Money on its way back to a shopper. ``amount`` counts against the capture until the refund fails.
+
+    ``waived``: it was never paid, and is not asked for at the door; it moves no money.
+    """
 
     __tablename__ = "refunds"
 
@@ -171,14 +174,16 @@ class Refund(Base):
 
     __table_args__ = (
         one_of("kind", ("cancellation", "return", "goodwill", "late_payment", "amount_mismatch")),
-        one_of("status", ("initiated", "submitted", "succeeded", "failed")),
+        one_of("status", ("initiated", "submitted", "succeeded", "failed", "waived")),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("shipping_amount BETWEEN 0 AND amount", name="shipping_within_amount"),
         CheckConstraint("submit_attempts >= 0", name="submit_attempts_not_negative"),
         CheckConstraint("check_attempts >= 0", name="check_attempts_not_negative"),
         one_of("check_answer", REFUND_ANSWERS),
         Index("ix_refunds_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
-        Index("ix_refunds_unsettled", "updated_at", "id", postgresql_where=text("status <> 'succeeded'")),
+        Index(
+            "ix_refunds_unsettled", "updated_at", "id", postgresql_where=text("status NOT IN ('succeeded', 'waived')")
+        ),
         Index("ix_refunds_to_submit", "next_submit_at", postgresql_where=text("status = 'initiated'")),
     )
 

@@ -21,7 +21,7 @@ CALLED_OFF = (
     "order_not_found",
     "order_state",
     "line_not_cancellable",
-    "cash_order_whole",
+    "refund_exceeds_captured",
     "refund_line_invalid",
 )
 
@@ -53,7 +53,7 @@ async def plan_shipments(
     response_model=OrderShipments,
     responses=problems(
         *KEYED,
-        *("forbidden", "shipment_not_found", "shipment_state", "cash_order_whole"),
+        *("forbidden", "shipment_not_found", "shipment_state"),
         *("version_mismatch", "precondition_required"),
     ),
 )

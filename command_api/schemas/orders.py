@@ -99,6 +99,7 @@ class Order(BaseModel):
     shipping_total: int
     tax_total: int
     grand_total: int
+    waived_total: int = Field(description="Of a cash order: what was called off before it was paid.")
     captured_total: int
     refunded_total: int
     refund_pending_total: int

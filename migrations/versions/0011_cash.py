@@ -25,9 +25,25 @@ BROUGHT_OVER = (
 )
 
 
+REFUNDS_BEFORE = ("status IN ('initiated', 'submitted', 'succeeded', 'failed')", "status <> 'succeeded'")
+REFUNDS = (
+    "status IN ('initiated', 'submitted', 'succeeded', 'failed', 'waived')",
+    "status NOT IN ('succeeded', 'waived')",
+)
+
+
 def upgrade() -> None:
-    """The tables, who may settle, and a row for the cash of each order that was taken already."""
+    """The tables, who may settle, a row for the cash of each order that was taken already; and what was waived."""
     tables()
+    op.add_column(
+        "orders",
+        sa.Column("waived_total", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        schema="store",
+    )
+    op.create_check_constraint(
+        op.f("ck_orders_waived_within_total"), "orders", "waived_total BETWEEN 0 AND grand_total", schema="store"
+    )
+    set_refunds(*REFUNDS)
     listed = ", ".join(f"store.{table}" for table in TABLES)
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON {listed} TO kirana_writer")
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA store TO kirana_writer")
@@ -40,13 +56,29 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The tables go; the money ledger still has what was taken at the door."""
+    """The tables go; the money ledger still has what was taken at the door.
+
+    What was waived has no name in the version before: it becomes a refund that was paid, which its audit questions.
+    """
+    op.execute("UPDATE store.refunds SET status = 'succeeded' WHERE status = 'waived'")
+    set_refunds(*REFUNDS_BEFORE)
+    op.drop_column("orders", "waived_total", schema="store")
     op.get_bind().execute(
         sa.text("DELETE FROM store.staff_role_permissions WHERE permission = ANY(:permissions)"),
         {"permissions": list(PERMISSIONS)},
     )
     for table in reversed(TABLES):
         op.drop_table(table, schema="store")
+
+
+def set_refunds(statuses: str, unsettled: str) -> None:
+    """What a refund may be, and which are not at their end."""
+    op.drop_constraint("ck_refunds_status_known", "refunds", schema="store", type_="check")
+    op.create_check_constraint(op.f("ck_refunds_status_known"), "refunds", statuses, schema="store")
+    op.drop_index("ix_refunds_unsettled", table_name="refunds", schema="store")
+    op.create_index(
+        "ix_refunds_unsettled", "refunds", ["updated_at", "id"], schema="store", postgresql_where=sa.text(unsettled)
+    )
 
 
 def tables() -> None:
@@ -113,7 +145,7 @@ def tables() -> None:
         sa.Column("line_count", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), server_default=sa.text("'open'"), nullable=False),
         sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("received_at", sa.DateTime(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_by", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),

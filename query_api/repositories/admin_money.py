@@ -127,7 +127,7 @@ class Waiting(NamedTuple):
 
 
 def _refund(reason: str, condition: str) -> Waiting:
-    source = f"store.refunds r WHERE r.status <> 'succeeded' AND {condition}"
+    source = f"store.refunds r WHERE r.status NOT IN ('succeeded', 'waived') AND {condition}"
     return Waiting("r.updated_at", "r.id::text", reason, source, "r.order_id", "r.amount", "r.currency")
 
 

@@ -21,7 +21,7 @@ REFUSALS = ("unauthenticated", "forbidden", "invalid_value")
 router = APIRouter(prefix="/admin", responses=problems(*REFUSALS))
 
 OrderStatus = Literal[ORDER_STATUSES]  # type: ignore[valid-type]
-RefundStatus = Literal["initiated", "submitted", "succeeded", "failed"]
+RefundStatus = Literal["initiated", "submitted", "succeeded", "failed", "waived"]
 ProductStatus = Literal["draft", "active", "archived"]
 
 

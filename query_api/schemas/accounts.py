@@ -216,6 +216,7 @@ class OrderDetail(BaseModel):
     taxable_total: int
     tax_total: int
     grand_total: int
+    waived_total: int = Field(description="Of a cash order: what was called off before it was paid.")
     captured_total: int
     refund_pending_total: int
     refunded_total: int

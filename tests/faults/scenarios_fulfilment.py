@@ -3,7 +3,7 @@
 from tests.faults.scenarios import Arguments, scenario
 from tests.support.builders import Connection, idempotent, make_order, make_product, make_staff
 from tests.support.paying import paid_order
-from tests.support.shipping import plan, step, two_places
+from tests.support.shipping import cash_in_two_places, plan, step, two_places
 
 
 @scenario("plan_shipments")
@@ -54,6 +54,14 @@ def the_only_parcel_come_back(connection: Connection) -> Arguments:
 def lines_called_off(connection: Connection) -> Arguments:
     order, staff = two_places(connection)
     plan(connection, order, staff)
+    lines = [{"sku": order["items"][0]["sku"], "quantity": 1}]
+    wish = {"p_actor_id": order["user_id"], "p_as_staff": False, "p_order_id": order["id"], "p_lines": lines}
+    return wish | {"p_reason": "ordered twice"} | idempotent("lines")
+
+
+@scenario("cancel_order_lines")
+def lines_of_a_cash_order_called_off(connection: Connection) -> Arguments:
+    order, _ = cash_in_two_places(connection)
     lines = [{"sku": order["items"][0]["sku"], "quantity": 1}]
     wish = {"p_actor_id": order["user_id"], "p_as_staff": False, "p_order_id": order["id"], "p_lines": lines}
     return wish | {"p_reason": "ordered twice"} | idempotent("lines")

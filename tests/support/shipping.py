@@ -6,6 +6,7 @@ from tests.support.builders import (
     Connection,
     call,
     idempotent,
+    make_order,
     make_product,
     make_staff,
     make_stock,
@@ -37,6 +38,13 @@ def two_places(connection: Connection) -> tuple[Document, object]:
     toy = make_product(connection, stock=2)
     make_stock(connection, toy, 1, warehouse=make_warehouse(connection, "DEL", state_code="DL", priority=200))
     return paid_order(connection, (toy, 3)), make_staff(connection, "orders")
+
+
+def cash_in_two_places(connection: Connection) -> tuple[Document, object]:
+    """The same for cash, not paid yet."""
+    toy = make_product(connection, stock=2)
+    make_stock(connection, toy, 1, warehouse=make_warehouse(connection, "DEL", state_code="DL", priority=200))
+    return make_order(connection, (toy, 3), method="cod"), make_staff(connection, "orders")
 
 
 def statuses(connection: Connection, order: Document) -> list[str]:

@@ -17,17 +17,27 @@ UNION ALL
 SELECT
     'orders',
     o.number,
-    CASE WHEN o.payment_status = 'unpaid' THEN 'not confirmed before it is paid' ELSE 'a captured payment of ' || o.grand_total END,
+    CASE WHEN o.payment_status = 'unpaid' THEN 'not confirmed before it is paid' ELSE 'a captured payment of ' || (o.grand_total - o.waived_total) END,
     o.payment_status || ', ' || o.status
 FROM store.orders AS o
 WHERE CASE
     WHEN o.payment_status = 'unpaid'
         THEN o.payment_method = 'prepaid' AND o.confirmed_at IS NOT NULL
-    ELSE o.grand_total > 0 AND NOT EXISTS (
+    ELSE o.grand_total > o.waived_total AND NOT EXISTS (
         SELECT 1
         FROM store.payments AS p
         WHERE p.order_id = o.id
             AND p.status = 'captured'
-            AND p.captured_amount = o.grand_total
+            AND p.captured_amount = o.grand_total - o.waived_total
     )
 END
+UNION ALL
+SELECT
+    'payments',
+    o.number || '/' || p.attempt_no,
+    (o.grand_total - o.waived_total)::text || ' to be collected',
+    p.amount::text
+FROM store.payments AS p
+INNER JOIN store.orders AS o ON o.id = p.order_id
+WHERE p.status = 'pending_collection'
+    AND p.amount <> o.grand_total - o.waived_total
