@@ -20,6 +20,7 @@ import structlog
 from starlette.types import Message, Scope
 
 from app.core.config import NotConfigured, Settings
+from app.core.http import SECURITY_HEADERS
 from app.core.redis_clients import one_node
 from app.core.telemetry.shortcut import Ready
 from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
@@ -34,6 +35,8 @@ LAST_BACKOFF_SECONDS = 5.0
 OVERHEAD_BYTES = 2_000  # of an entry besides its body: headers, keys, the objects themselves
 PREFIXES = (b"/v1/products", b"/v1/search")
 OF_ONE_ANSWER = frozenset({b"content-length", b"content-type", b"x-request-id"})
+# A client that has the page keeps its headers: RFC 9110, 15.4.5 wants no more of a 304 than what guides the cache.
+OF_A_BODY = frozenset(name.encode() for name, _ in SECURITY_HEADERS)
 TOKEN_HEADER = b"x-consistency-token"
 
 Key = tuple[bytes, bytes, bytes]
@@ -129,10 +132,11 @@ class HotPages:
             return
         self._drop(key)
         short = [(name, value) for name, value in headers if name not in OF_ONE_ANSWER]
+        cached = [(name, value) for name, value in short if name not in OF_A_BODY]
         whole = [(b"content-length", str(len(hot.body)).encode()), (b"content-type", b"application/json"), *short]
         self._pages[key] = Page(
             Ready(hot.route, 200, whole, hot.body),
-            Ready(hot.route, 304, short, b""),
+            Ready(hot.route, 304, cached, b""),
             hot.tag,
             b'"' + hot.tag.encode() + b'"',
             began,

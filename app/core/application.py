@@ -5,12 +5,14 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from app.core.config import Settings, get_settings
 from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
 from app.core.observability import observe, observed
 from app.core.openapi_document import install_document, operation_id
 from app.core.problems import install_problem_handlers
+from app.core.telemetry.front import Front
 
 API_VERSION = "1.0.0"
 ALLOWED_HEADERS = (
@@ -36,11 +38,24 @@ EXPOSED_HEADERS = (
 )
 
 
+class Application(FastAPI):
+    """A FastAPI application with a front that may answer before the framework sees a request."""
+
+    front: Front | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if self.front is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.front(super().__call__, scope, receive, send)
+
+
 def new_application(
     title: str, settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ) -> FastAPI:
     """A FastAPI application with the house's error format, headers and limits, and ``settings`` on its state."""
-    app = FastAPI(
+    app = Application(
         title=title,
         version=API_VERSION,
         lifespan=observed(lifespan, settings, title.lower().replace(" ", "-")),
@@ -68,5 +83,5 @@ def new_application(
     app.add_middleware(
         KiranaHeaders, max_body_bytes=settings.max_body_bytes, max_body_seconds=settings.max_body_seconds
     )
-    observe(app, settings)
+    app.front = observe(app, settings)
     return app

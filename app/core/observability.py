@@ -14,6 +14,7 @@ from app.core.admission import Admission
 from app.core.business_metrics import BusinessGauges
 from app.core.config import Settings
 from app.core.metrics import CONTENT_TYPE, MULTIPROCESS_VARIABLE, Metrics, use_metrics
+from app.core.telemetry.front import Front
 from app.core.telemetry.requests import Observed, Telemetry
 from app.core.telemetry.tracing import tracing
 
@@ -59,17 +60,21 @@ class PoolCollector(Collector):
             yield counter
 
 
-def observe(app: FastAPI, settings: Settings) -> None:
-    """Make ``app`` observed, and guarded against floods. To be called last: what is added last is the outermost."""
-    telemetry = Telemetry(Metrics())
+def observe(app: FastAPI, settings: Settings) -> Front:
+    """Make ``app`` observed, and guarded against floods. To be called last: what is added last is the outermost.
+
+    Returns what stands before all middleware.
+    """
+    telemetry = Telemetry(Metrics(), settings)
     business = BusinessGauges()
     telemetry.metrics.add_collector(PoolCollector(lambda: pool_stats(app)))
     telemetry.metrics.add_collector(business)
     app.state.telemetry = telemetry
-    app.add_middleware(Observed, telemetry=telemetry, settings=settings)
+    app.add_middleware(Observed, telemetry=telemetry)
     app.add_middleware(Admission, limit=settings.max_in_flight, shed=telemetry.metrics.shed)
     if settings.metrics_enabled:
         app.include_router(metrics_router(business))
+    return Front(telemetry)
 
 
 def observed(lifespan: Lifespan, settings: Settings, service: str) -> Lifespan:

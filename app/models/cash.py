@@ -22,7 +22,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, CreatedAt, Instant, MaybeInstant, Paise, UuidPk, Version, ZeroPaise, not_negative, one_of
+from app.models.base import (
+    Base,
+    CreatedAt,
+    Instant,
+    MaybeInstant,
+    Paise,
+    UuidPk,
+    Version,
+    ZeroPaise,
+    not_negative,
+    one_of,
+)
 
 # A line whose order has no cash booked yet waits for it (unknown: its order is not even known); others are judged.
 WAITING_LINES = ("unknown", "not_collected")

@@ -109,8 +109,9 @@ async def test_from_the_first_call_to_the_last(
     replayed = (await staff.send("POST", f"{path}/replay", 200, {"from_position": first - 1}, If_Match=etag(2))).json()
     assert (replayed["event_position"], replayed["behind"]) == (first - 1, 3)
     await deliveries.work()
-    assert receiver.positions[5:] == [first, first + 1, third]
-    assert receiver.events[5]["id"] == receiver.events[1]["id"], "the same id"
+    assert sorted(receiver.positions[5:]) == [first, first + 1, third], "in no order: each is of another product"
+    again = receiver.positions.index(first, 5)
+    assert receiver.events[again]["id"] == receiver.events[1]["id"], "the same id"
 
     body = {"url": receiver.url, "types": ["*"], "status": "paused"}
     paused = await staff.send("PUT", path, 200, body, If_Match=etag(3))

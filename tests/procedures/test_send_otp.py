@@ -155,7 +155,7 @@ def test_parallel_sends_stay_within_the_limits(connect: Connect, owner: psycopg.
         "DELETE FROM store.otp_verifications",
         "SELECT token_hash FROM store.refresh_tokens",
         "INSERT INTO store.refresh_tokens SELECT * FROM store.refresh_tokens",
-        "SELECT id FROM store.sessions",
+        "SELECT * FROM store.sessions",
         "UPDATE store.sessions SET status = 'active'",
         "UPDATE store.users SET status = 'active'",
         "UPDATE store.users SET phone = '+919876543211'",

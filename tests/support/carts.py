@@ -121,10 +121,10 @@ def reckon(lines: Sequence[Line], offers: Sequence[Offer]) -> Reckoned:
             discount = 0
         if offer.max_discount is not None:
             discount = min(discount, offer.max_discount)
-        if applied and not all(one.stackable for one in (*applied, offer)):
-            reason = "not_stackable"
-        elif subtotal < offer.min_subtotal:
+        if subtotal < offer.min_subtotal:
             reason = "min_subtotal"
+        elif applied and not all(one.stackable for one in (*applied, offer)):
+            reason = "not_stackable"
         elif reason is None and discount == 0 and offer.kind != "free_shipping":
             reason = "nothing_left"
         reasons.append(reason)
