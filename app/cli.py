@@ -29,6 +29,7 @@ GROUPS = (
     "backup",
     "relay",
     "webhooks",
+    "bench",
 )
 
 

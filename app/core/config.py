@@ -308,6 +308,10 @@ class Settings(EventSettings):
         All but the owner carry their time-outs and an application_name. Raises NotConfigured or ServersDown.
         """
         options = [] if role == "owner" else [self._timeouts(role).options()]
+        if role == "command":
+            # A procedure's statements are planned once a connection. Left to itself PostgreSQL plans some of them anew
+            # at every call: most of a checkout's time went into plans that came out alike.
+            options.append("-c plan_cache_mode=force_generic_plan")
         own: SecretStr | None = getattr(self, f"{role}_database_url")
         if own is not None:
             url = own.get_secret_value()

@@ -23,7 +23,11 @@ MAX_WAITS_FOR_A_LIMIT = 3
 
 
 class Unexpected(Exception):
-    """An answer that the replay has no use for; the message is one line."""
+    """An answer that the caller has no use for; the message is one line, ``code`` the problem's if it is one."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Shop:
         self._http = httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_SECONDS)
         self._settings = settings
         self.requests = 0
+        self.waits = 0
 
     def close(self) -> None:
         """Give the connections back."""
@@ -95,11 +100,12 @@ class Shop:
             if answer.status_code == 401 and authorized and attempt == 0:
                 login.access_token = ""
             elif answer.status_code in {429, 503} and attempt < MAX_WAITS_FOR_A_LIMIT:
+                self.waits += 1
                 time.sleep(float(answer.headers.get("Retry-After", "1")))
             else:
                 break
         if answer.is_error:
-            raise Unexpected(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+            raise Unexpected(f"{method} {path}: {answer.status_code} {answer.text[:300]}", _code(answer))
         return answer.json() if answer.content else None
 
     def set_line(self, login: Login, sku: str, quantity: int) -> Any:
@@ -140,6 +146,11 @@ class Shop:
         self.requests += 1
         if answer.is_error:
             raise Unexpected(f"webhook {event['type']}: {answer.status_code} {answer.text[:300]}")
+
+
+def _code(answer: httpx.Response) -> str:
+    is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+    return str(answer.json().get("code", "")) if is_problem else ""
 
 
 def _read_code(path: Path, asked_at: float) -> str:

@@ -23,8 +23,13 @@ ROLES = {
     "kirana_query": "LOGIN",
     "kirana_projector": "LOGIN",
 }
-TIMEOUTS = {
-    "kirana_command": {"lock_timeout": "2s", "statement_timeout": "10s", "transaction_timeout": "15s"},
+ROLE_SETTINGS = {
+    "kirana_command": {
+        "lock_timeout": "2s",
+        "statement_timeout": "10s",
+        "transaction_timeout": "15s",
+        "plan_cache_mode": "force_generic_plan",  # planned once a connection: see Settings.dsn
+    },
     "kirana_query": {"lock_timeout": "1s", "statement_timeout": "5s", "transaction_timeout": "10s"},
     "kirana_projector": {"lock_timeout": "5s"},
 }
@@ -92,7 +97,7 @@ def upgrade() -> None:
     for role, login in ROLES.items():
         if role not in existing:
             op.execute(f"CREATE ROLE {role} {login} NOINHERIT")
-        for setting, value in TIMEOUTS.get(role, {}).items():
+        for setting, value in ROLE_SETTINGS.get(role, {}).items():
             op.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
     op.execute("GRANT kirana_writer TO kirana_command WITH INHERIT FALSE, SET TRUE")
     # an owner who is no superuser installs and tests as these roles, and KIRANA_DATABASE_URL alone drops into them
