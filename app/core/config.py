@@ -309,8 +309,7 @@ class Settings(EventSettings):
         """
         options = [] if role == "owner" else [self._timeouts(role).options()]
         if role == "command":
-            # A procedure's statements are planned once a connection. Left to itself PostgreSQL plans some of them anew
-            # at every call: most of a checkout's time went into plans that came out alike.
+            # Planned once a connection; else most of a checkout's time goes into planning the same anew.
             options.append("-c plan_cache_mode=force_generic_plan")
         own: SecretStr | None = getattr(self, f"{role}_database_url")
         if own is not None:

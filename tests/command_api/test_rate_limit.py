@@ -116,13 +116,16 @@ async def test_without_redis_everything_works_but_the_counting(settings: Setting
 
 
 async def test_a_redis_that_hangs_is_left_alone_for_a_while(settings: Settings, owner: Any) -> None:
-    connections = 0
+    connections, gone = 0, asyncio.Event()
 
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.transport.abort()
+            gone.set()
 
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -134,6 +137,7 @@ async def test_a_redis_that_hangs_is_left_alone_for_a_while(settings: Settings, 
             assert (await client.delete("/v1/wishlist/x", headers=headers)).status_code == 204
         assert time.monotonic() - started < 2, "one time-out is paid, not twenty"
     assert connections == 1
+    await asyncio.wait_for(gone.wait(), 10)
 
 
 async def test_an_error_answer_of_redis_counts_as_away(settings: Settings, redis: Redis) -> None:

@@ -18,7 +18,7 @@ from redis import Redis
 from app.core.config import Settings
 from app.events.signing import Keyring
 from app.main import create_app
-from tests.support import returning, reviewing, shipping
+from tests.support import cash, returning, reviewing, shipping
 from tests.support.api import bearer
 from tests.support.builders import (
     call,
@@ -50,6 +50,7 @@ FOUND: dict[str, str] = {
     "review_id": "SELECT id FROM store.product_reviews",
     "return_id": "SELECT id FROM store.returns",
     "invoice_id": "SELECT id FROM store.invoices",
+    "remittance_id": "SELECT id FROM store.cod_remittances",
     "webhook_id": "SELECT id FROM store.webhook_subscribers",
     "user_id": "SELECT user_id FROM store.orders",
     "sku": "SELECT sku FROM store.product_variants",
@@ -82,6 +83,8 @@ def stocked(owner: Connection, settings: Settings) -> tuple[UUID, UUID]:
     shipping.plan(owner, paid_order(owner, user_id=shopper), staff)
     order = paid_order(owner, (mug, 4), user_id=shopper, delivered=True)
     reviewing.say(owner, shopper, mug)
+    brought = cash.delivered_for_cash(owner)
+    cash.remit(owner, (brought["tracking"], 100, 0))
     returning.issue(owner)
     returning.ask(owner, order, returning.line(order, 1))
     make_cart(owner, shopper, (mug, 2))

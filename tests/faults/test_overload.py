@@ -105,12 +105,15 @@ async def test_a_gateway_that_never_answers_holds_nobody_up(
     order = paid_order(owner, delivered=True)
     line = {"order_item_id": order["items"][0]["id"], "quantity": 1, "restock": False}
     give_back(owner, order, make_staff(owner, "support"), p_lines=[line], p_shipping_amount=0)
-    asked = asyncio.Event()
+    asked, gone = asyncio.Event(), asyncio.Event()
 
-    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()
-        await asyncio.sleep(60)
-        writer.close()
+        try:
+            await asyncio.wait_for(reader.read(-1), 60)  # to the end of the worker, who waits in vain
+        finally:
+            writer.transport.abort()
+            gone.set()
 
     gateway = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = gateway.sockets[0].getsockname()[1]
@@ -125,4 +128,5 @@ async def test_a_gateway_that_never_answers_holds_nobody_up(
             assert time.monotonic() < end, "the worker waits for the gateway"
             await asyncio.sleep(0.05)
     gateway.close()
+    await asyncio.wait_for(gone.wait(), 10)
     faults_report.add("a gateway that never answers", 1, 0, "holds expired meanwhile")
