@@ -40,6 +40,7 @@ class Batch:
     keys: set[UUID] = field(default_factory=set)
     spread: dict[str, set[UUID]] = field(default_factory=dict)
     events: int = 0
+    beside: int = 0
     traceparents: dict[str, None] = field(default_factory=dict)
 
 
@@ -50,10 +51,12 @@ def fold(target: Target, events: Iterable[Event], before: int, after: int) -> Ba
     for event in events:
         if event.topic not in projection.topics:
             continue
+        beside = event.aggregate_type in projection.beside
+        batch.beside += beside
         if event.aggregate_type in projection.expansions:
             batch.spread.setdefault(event.aggregate_type, set()).add(event.aggregate_id)
         elif shard_of(event.view_key, shards) == target.shard:
-            batch.keys.add(event.view_key)
+            batch.keys.update(() if beside else (event.view_key,))
         else:
             continue
         batch.events += 1
@@ -77,7 +80,7 @@ async def apply(connection: Connection, target: Target, batch: Batch, *, careful
             target.live,
             before=batch.before,
             after=batch.after,
-            changes=changes,
+            changes=changes + batch.beside,
         )
     return changes
 

@@ -18,7 +18,8 @@ class Projection:
 
     ``columns`` is the table's body; ``select`` computes them for the keys that ``{wanted}`` (a condition on
     ``wanted_column``) lets through. ``expansions`` maps an aggregate type to the SELECT of the keys that a change of
-    such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``. ``forgotten`` selects those
+    such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``. ``beside`` are the aggregate
+    types that documents beside the rows are made of: their events count as a change. ``forgotten`` selects those
     of ``%(keys)s`` whose person was erased: versions that are kept for a rollback must not remember them.
     """
 
@@ -31,6 +32,7 @@ class Projection:
     wanted_column: str
     indexes: Mapping[str, str]
     expansions: Mapping[str, str]
+    beside: frozenset[str] = frozenset()
     forgotten: str | None = None
 
     def table(self, version: int) -> str:

@@ -196,13 +196,17 @@ def _bytes(value: Any) -> bytes:
 
 
 async def verify_navigation(connection: Connection) -> list[str]:
-    """The navigation documents that are not what the catalog view gives now."""
+    """The navigation documents that are not what the catalog view and staff's arrangement give now."""
     found: list[str] = []
     for _ in range(ROUNDS * 5):
         documents = await compute(connection)
         cursor = await connection.execute("SELECT name, body FROM read.navigation", binary=True)
         kept = {name: bytes(body) for name, body in await cursor.fetchall()}
-        found = [f"{NAVIGATION}/{name}" for name, body in documents.bodies.items() if kept.get(name) != body]
+        names = sorted(documents.bodies.keys() | kept.keys())
+        found = [f"{NAVIGATION}/{name}" for name in names if kept.get(name) != documents.bodies.get(name)]
+        cursor = await connection.execute("SELECT word, means FROM read.search_synonyms")
+        if dict(await cursor.fetchall()) != documents.synonyms:
+            found.append(f"{NAVIGATION}/synonyms")
         if not found:
             break
         await asyncio.sleep(0.3)

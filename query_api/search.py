@@ -5,15 +5,14 @@ The one here is PostgreSQL: stemmed full text with prefixes and synonyms; SKU an
 sells corrected by trigrams; and when nothing fits, any of the words, and then what sells.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.database import QueryPool
+from app.utils.words import words_of
 from query_api.listing import Sort, TextMatch
 from query_api.repositories import search
 
-MOST_WORDS = 12
 SHORTEST_CORRECTED = 4
 SHORTEST_SKU = 3
 
@@ -95,17 +94,6 @@ class PostgresSearch:
     async def _corrected(self, words: list[str]) -> list[str]:
         known = await search.nearest_words(self._pool, [word for word in words if len(word) >= SHORTEST_CORRECTED])
         return [known.get(word, word) for word in words]
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, in lower case, in order, each once."""
-    spaced = "".join(character if _in_word(character) else " " for character in text)
-    return list(dict.fromkeys(spaced.lower().split()))[:MOST_WORDS]
-
-
-def _in_word(character: str) -> bool:
-    """Letters, digits, and the marks that belong to letters (vowel signs of Indian scripts among them)."""
-    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def match_of(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_word: bool) -> TextMatch:

@@ -155,6 +155,11 @@ REFUSALS: tuple[Refusal, ...] = (
     # prices to come
     Refusal("price_change_not_found", "KI077", 404, "No such price", "Take the id from the SKU's list of prices."),
     Refusal("price_applied", "KI078", 409, "The price has taken effect", "Set the price that is to hold instead."),
+    # what staff arrange on the home page and in the search
+    Refusal("banner_not_found", "KI079", 404, "No such banner", "Check the slug."),
+    Refusal("collection_not_found", "KI130", 404, "No such collection", "Check the slug."),
+    Refusal("synonym_not_found", "KI131", 404, "No such synonym", "Check the word."),
+    Refusal("collection_in_use", "KI132", 409, "Banners lead to the collection", "Change or delete `banners` first."),
     # idempotency
     Refusal("idempotency_key_reused", "KI080", 422, "The key was used for another request", "Use a fresh key."),
     Refusal("idempotency_in_flight", "KI081", 409, "The same request is being worked on", "Repeat in a moment."),

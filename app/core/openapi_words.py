@@ -46,6 +46,7 @@ PARAMETERS: dict[str, str] = {
     "utr": "The bank's reference of the transfer.",
     "warehouse": "The code of the warehouse.",
     "webhook_id": "The subscription's id.",
+    "word": "The word that shoppers use, in lower case.",
 }
 
 UUID = "0198c5f0-7a3b-7cc1-8d5e-2f6b1a9c4e10"

@@ -162,6 +162,12 @@ TYPES: tuple[EventType, ...] = (
     _review("review.withdrawn", "A review is no longer shown; it may come back."),
     EventType("category.saved", "catalog", "category", "A category was made, changed or moved."),
     EventType("brand.saved", "catalog", "brand", "A brand was made or changed."),
+    EventType("banner.saved", "catalog", "banner", "A banner of the home page was made or changed."),
+    EventType("banner.deleted", "catalog", "banner", "A banner of the home page was taken away."),
+    EventType("collection.saved", "catalog", "collection", "A collection of products was made or changed."),
+    EventType("collection.deleted", "catalog", "collection", "A collection of products was taken away."),
+    EventType("synonym.saved", "catalog", "synonym", "What a word means in the search was said, or said otherwise."),
+    EventType("synonym.deleted", "catalog", "synonym", "A word means only itself in the search again."),
     EventType("warehouse.saved", "catalog", "warehouse", "A warehouse was made, changed, opened or closed."),
     EventType(
         "webhook.disabled",

@@ -117,7 +117,7 @@ class SearchWord(ReadBase):
 
 
 class SearchSynonym(ReadBase):
-    """A word shoppers use and the words the catalog uses for it. Kept by the store's people, by SQL."""
+    """A word shoppers use and the words the catalog uses for it: what ``store.search_synonyms`` says."""
 
     __tablename__ = "search_synonyms"
 

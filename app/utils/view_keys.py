@@ -41,3 +41,4 @@ class ViewKeys:
 
 CATALOG_KEYS = ViewKeys("catalog")
 ORDERS_KEYS = ViewKeys("orders")
+COLLECTION_DOCUMENT = "collection/"  # and its slug: the name of a collection's page among the navigation documents

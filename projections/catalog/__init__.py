@@ -60,4 +60,5 @@ CATALOG = Projection(
         "warehouse": "SELECT DISTINCT v.product_id FROM store.inventory i"
         " JOIN store.product_variants v ON v.id = i.variant_id WHERE i.warehouse_id = ANY(%(ids)s)",
     },
+    beside=frozenset({"category", "brand", "banner", "collection", "synonym"}),
 )

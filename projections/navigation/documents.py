@@ -1,19 +1,21 @@
-"""The category tree and the home page, from the catalog view; and what feeds them: recent sales, the words in use."""
+"""The category tree, the home page and its collections, from the catalog view and what staff arranged.
+
+And what feeds them and the search: recent sales, the words in use, the words that mean others.
+"""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.types.json import Jsonb
 
 from projections.books import Connection
-
-SHOWN = "live AND published_at <= now()"
-SHELF = 24
-COLLECTIONS = 8
-COLLECTION_ITEMS = 12
+from projections.navigation import COLLECTION
+from projections.navigation.arranged import NEXT_WINDOW, SHOWN, banners, collections, home
 
 # Units of the last thirty days, net of returns. Products whose number changed are computed again by their shard.
 REFRESH_POPULARITY = """
@@ -55,6 +57,21 @@ ON CONFLICT (word) DO UPDATE SET products = EXCLUDED.products WHERE kept.product
 """
 
 
+# A document that is no longer made is of a collection that is no longer shown.
+FORGET = "DELETE FROM read.navigation WHERE position <= %s AND name <> ALL(%s)"
+
+KEEP_SYNONYMS = """
+WITH said AS (
+    SELECT key AS word, ARRAY(SELECT jsonb_array_elements_text(value)) AS means FROM jsonb_each(%s)
+),
+gone AS (
+    DELETE FROM read.search_synonyms kept WHERE NOT EXISTS (SELECT FROM said WHERE said.word = kept.word)
+)
+INSERT INTO read.search_synonyms AS kept (word, means) SELECT word, means FROM said
+ON CONFLICT (word) DO UPDATE SET means = EXCLUDED.means WHERE kept.means <> EXCLUDED.means
+"""
+
+
 @dataclass(slots=True)
 class _Node:
     id: UUID
@@ -65,43 +82,49 @@ class _Node:
     count: int
     children: list["_Node"] = field(default_factory=list)
 
+    def heading(self) -> dict[str, Any]:
+        return {"slug": self.slug, "name": self.name, "image": self.image_url, "count": self.count}
+
     def document(self) -> dict[str, Any]:
-        return {
-            "slug": self.slug,
-            "name": self.name,
-            "image": self.image_url,
-            "count": self.count,
-            "children": [child.document() for child in self.children],
-        }
+        return self.heading() | {"children": [child.document() for child in self.children]}
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Each document's bytes by name, and when time alone makes them different: a product's publication to come."""
+    """Each document's bytes by name, what words mean, and when time alone makes a document different.
+
+    That is when a product is published, or a banner or a collection begins or ends to be shown.
+    """
 
     bodies: dict[str, bytes]
+    synonyms: dict[str, list[str]]
     due_at: datetime | None
 
 
 async def compute(connection: Connection) -> Documents:
-    """Both documents, from one snapshot."""
+    """All of them, from one snapshot."""
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        roots = await _tree(connection)
+        nodes = await _nodes(connection)
+        roots = [node for node in nodes.values() if node.parent_id is None]
+        shown = await collections(connection)
+        led = await banners(connection, {node.slug for node in _below(roots)}, {made.slug for made in shown})
         bodies = {
             "categories": orjson.dumps({"items": [root.document() for root in roots]}),
-            "home": await _home(connection, roots),
-        }
-        cursor = await connection.execute(
-            "SELECT min(published_at) FROM read.catalog WHERE live AND published_at > now()"
-        )
+            "home": await home(connection, [root.heading() for root in roots], led, shown),
+        } | {f"{COLLECTION}{made.slug}": made.page() for made in shown}
+        cursor = await connection.execute("SELECT word, means FROM store.search_synonyms ORDER BY word")
+        synonyms = dict(await cursor.fetchall())
+        cursor = await connection.execute(NEXT_WINDOW)
         row = await cursor.fetchone()
-    return Documents(bodies, row[0] if row else None)
+    return Documents(bodies, synonyms, row[0] if row else None)
 
 
 async def keep(connection: Connection, documents: Documents, position: int) -> None:
     """Write the documents as of a position; one that did not change keeps its time."""
     async with connection.transaction():
+        await connection.execute(FORGET, (position, list(documents.bodies)))
+        await connection.execute(KEEP_SYNONYMS, (Jsonb(documents.synonyms),))
         for name, body in documents.bodies.items():
             etag = hashlib.blake2b(body, digest_size=12).hexdigest()
             await connection.execute(
@@ -114,8 +137,15 @@ async def keep(connection: Connection, documents: Documents, position: int) -> N
             )
 
 
-async def _tree(connection: Connection) -> list[_Node]:
-    """The active categories whose ancestors are all active, as a forest, each with its products and those below."""
+def _below(nodes: list[_Node]) -> Iterator[_Node]:
+    """The nodes and all below them."""
+    for node in nodes:
+        yield node
+        yield from _below(node.children)
+
+
+async def _nodes(connection: Connection) -> dict[UUID, _Node]:
+    """The active categories, each with its products and those below, under its parent if that is active."""
     cursor = await connection.execute(
         "SELECT below.slug, count(*) FROM read.catalog c CROSS JOIN LATERAL unnest(c.category_path) AS below (slug)"
         f" WHERE {SHOWN} GROUP BY below.slug"
@@ -129,42 +159,7 @@ async def _tree(connection: Connection) -> list[_Node]:
         key: _Node(key, parent, slug, name, image, counts.get(slug, 0))
         for key, parent, slug, name, image in await cursor.fetchall()
     }
-    roots = []
     for node in nodes.values():
-        if node.parent_id is None:
-            roots.append(node)
-        elif node.parent_id in nodes:
+        if node.parent_id in nodes:
             nodes[node.parent_id].children.append(node)
-    return roots
-
-
-async def _home(connection: Connection, roots: list[_Node]) -> bytes:
-    collections = []
-    for root in [root for root in roots if root.count][:COLLECTIONS]:
-        head = orjson.dumps({"slug": root.slug, "name": root.name, "image": root.image_url, "count": root.count})
-        cards = await _shelf(connection, "sold_units DESC, product_id DESC", COLLECTION_ITEMS, f"c:{root.slug}")
-        collections.append(head[:-1] + b',"items":' + cards + b"}")
-    banners = [
-        {"kind": "category", "slug": root.slug, "title": root.name, "image": root.image_url}
-        for root in roots
-        if root.image_url and root.count
-    ]
-    shelves = {
-        b"bestsellers": await _shelf(connection, "sold_units DESC, product_id DESC", SHELF),
-        b"new_arrivals": await _shelf(connection, "published_at DESC, product_id DESC", SHELF),
-        b"deals": await _shelf(connection, "discount DESC, product_id DESC", SHELF, "d:10"),
-    }
-    parts = [b'"banners":' + orjson.dumps(banners), b'"collections":[' + b",".join(collections) + b"]"]
-    parts += [b'"%b":%b' % (name, cards) for name, cards in shelves.items()]
-    return b"{" + b",".join(parts) + b"}"
-
-
-async def _shelf(connection: Connection, order: str, limit: int, *tokens: str) -> bytes:
-    """A JSON list of cards of what can be bought now."""
-    cursor = await connection.execute(
-        f"SELECT card FROM read.catalog WHERE {SHOWN} AND tokens @> %s::text[] ORDER BY {order} LIMIT %s",
-        (["s:in", *tokens], limit),
-        prepare=False,
-        binary=True,
-    )
-    return b"[" + b",".join([bytes(card) for (card,) in await cursor.fetchall()]) + b"]"
+    return nodes

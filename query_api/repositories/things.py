@@ -15,6 +15,8 @@ class Thing(NamedTuple):
     version: str
 
 
+_CURRENT = "(t.is_active AND COALESCE(t.starts_at <= now(), true) AND COALESCE(t.ends_at > now(), true))"
+
 THINGS: dict[str, Thing] = {
     "brands": Thing("t.id, t.slug, t.name, t.is_active, t.version", "store.brands t", "t.slug", "t.version"),
     "categories": Thing(
@@ -37,6 +39,27 @@ THINGS: dict[str, Thing] = {
         "t.name",
         "t.version",
     ),
+    "banners": Thing(
+        "t.id, t.slug, t.title, t.alt_text, t.image_url, t.mobile_image_url, t.link_kind,"
+        " COALESCE(g.slug, m.slug, p.slug, c.slug, t.link_url) AS link, t.position AS sort_order, t.starts_at,"
+        f" t.ends_at, t.is_active, {_CURRENT} AS is_current, t.version",
+        "store.banners t LEFT JOIN store.categories g ON g.id = t.category_id LEFT JOIN store.brands m"
+        " ON m.id = t.brand_id LEFT JOIN store.products p ON p.id = t.product_id LEFT JOIN store.collections c"
+        " ON c.id = t.collection_id",
+        "t.slug",
+        "t.version",
+    ),
+    "collections": Thing(
+        "t.id, t.slug, t.name, t.description, t.image_url, COALESCE((SELECT json_agg(p.slug ORDER BY i.position)"
+        " FROM store.collection_items i JOIN store.products p ON p.id = i.product_id WHERE i.collection_id = t.id),"
+        " '[]'::json) AS products, g.slug AS category, m.slug AS brand, t.sort, t.position AS sort_order, t.starts_at,"
+        f" t.ends_at, t.is_active, {_CURRENT} AS is_current, t.version",
+        "store.collections t LEFT JOIN store.categories g ON g.id = t.category_id LEFT JOIN store.brands m"
+        " ON m.id = t.brand_id",
+        "t.slug",
+        "t.version",
+    ),
+    "search-synonyms": Thing("t.id, t.word, t.means, t.version", "store.search_synonyms t", "t.word", "t.version"),
     "staff": Thing(
         "t.user_id, u.phone, u.full_name, t.role, t.is_active, t.created_at, t.updated_at",
         "store.staff_members t JOIN store.users u ON u.id = t.user_id",

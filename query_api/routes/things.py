@@ -1,4 +1,4 @@
-"""GET of what staff keep by name: brands, categories, warehouses, shipping rules, people; inactive ones too."""
+"""GET of what staff keep by name: brands, categories, warehouses, banners, people …; inactive ones too."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -50,7 +50,7 @@ def _one_of(kind: str, key: str, what: str, missing: str, *permissions: str) -> 
 
 
 # what each kind is kept under; its writes name it so too
-_KEYS = {"warehouses": "code", "shipping-rules": "name", "staff": "phone"}
+_KEYS = {"search-synonyms": "word", "warehouses": "code", "shipping-rules": "name", "staff": "phone"}
 
 
 def _offer(kind: str, tag: str, items: type[BaseModel], item: type[BaseModel], missing: str, *permissions: str) -> None:
@@ -68,10 +68,29 @@ def _offer(kind: str, tag: str, items: type[BaseModel], item: type[BaseModel], m
 
 _CATALOG = ("catalog.write", "orders.read")
 _SETTINGS = ("settings.write", "inventory.write", "orders.read")
+_ARRANGED = ("merchandising.write", "orders.read")
+_MERCHANDISING = "admin merchandising"
 _offer("brands", "admin catalog", schemas.AdminBrandList, schemas.AdminBrand, "not_found", *_CATALOG)
 _offer("categories", "admin catalog", schemas.AdminCategoryList, schemas.AdminCategory, "category_not_found", *_CATALOG)
 _offer(
     "warehouses", "admin catalog", schemas.AdminWarehouseList, schemas.AdminWarehouse, "warehouse_not_found", *_SETTINGS
 )
 _offer("shipping-rules", "admin catalog", schemas.AdminRuleList, schemas.AdminRule, "not_found", *_SETTINGS)
+_offer("banners", _MERCHANDISING, schemas.AdminBannerList, schemas.AdminBanner, "banner_not_found", *_ARRANGED)
+_offer(
+    "collections",
+    _MERCHANDISING,
+    schemas.AdminCollectionList,
+    schemas.AdminCollection,
+    "collection_not_found",
+    *_ARRANGED,
+)
+_offer(
+    "search-synonyms",
+    _MERCHANDISING,
+    schemas.AdminSynonymList,
+    schemas.AdminSynonym,
+    "synonym_not_found",
+    *_ARRANGED,
+)
 _offer("staff", "admin staff", schemas.AdminStaffList, schemas.AdminStaff, "user_not_found", "staff.read")

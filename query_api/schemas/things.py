@@ -1,9 +1,12 @@
 """What the GETs of brands, categories, warehouses, shipping rules and staff answer. Amounts in paise."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from app.models.merchandising import BANNER_LINKS, COLLECTION_SORTS
 
 
 class AdminBrand(BaseModel):
@@ -60,6 +63,54 @@ class AdminRule(BaseModel):
     version: int
 
 
+class AdminBanner(BaseModel):
+    """A banner of the home page; `link` is a slug, or an address. ``version`` is the ETag."""
+
+    id: UUID
+    slug: str
+    title: str
+    alt_text: str
+    image_url: str
+    mobile_image_url: str | None
+    link_kind: Literal[BANNER_LINKS]  # type: ignore[valid-type]
+    link: str
+    sort_order: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    is_active: bool
+    is_current: bool = Field(description="Active, and within its window now.")
+    version: int
+
+
+class AdminCollection(BaseModel):
+    """A collection: `products` that were picked, or what `category` and `brand` have. ``version`` is the ETag."""
+
+    id: UUID
+    slug: str
+    name: str
+    description: str | None
+    image_url: str | None
+    products: list[str]
+    category: str | None
+    brand: str | None
+    sort: Literal[COLLECTION_SORTS] | None  # type: ignore[valid-type]
+    sort_order: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    is_active: bool
+    is_current: bool = Field(description="Active, and within its window now.")
+    version: int
+
+
+class AdminSynonym(BaseModel):
+    """A word of shoppers, and the catalog's words for it. ``version`` is the ETag."""
+
+    id: UUID
+    word: str
+    means: list[str]
+    version: int
+
+
 class AdminStaff(BaseModel):
     """Somebody who works for the store."""
 
@@ -104,4 +155,25 @@ class AdminStaffList(BaseModel):
     """A page of staff."""
 
     items: list[AdminStaff]
+    next_cursor: str | None
+
+
+class AdminBannerList(BaseModel):
+    """A page of banners."""
+
+    items: list[AdminBanner]
+    next_cursor: str | None
+
+
+class AdminCollectionList(BaseModel):
+    """A page of collections."""
+
+    items: list[AdminCollection]
+    next_cursor: str | None
+
+
+class AdminSynonymList(BaseModel):
+    """A page of synonyms."""
+
+    items: list[AdminSynonym]
     next_cursor: str | None

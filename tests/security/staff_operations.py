@@ -16,6 +16,7 @@ PARAMETERS = {
     "phone": "+919876500099",
     "position": "1",
     "price_id": "1",
+    "word": "matrix",
 }
 
 
@@ -31,6 +32,7 @@ def may(*permissions: str, **body: Any) -> Operation:
     return Operation(permissions, body or None)
 
 
+BANNER = {"title": "Matrix", "image_url": "https://images.example/1.jpg", "link_kind": "url", "link": "/sale"}
 ONE_LINE = [{"sku": "MATRIX-1", "quantity": 1}]
 SETTINGS = {
     "seller_state_code": "KA",
@@ -168,6 +170,19 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/admin/variants/{sku}/prices": may("prices.write", price=100),
     "GET /v1/admin/variants/{sku}/prices": may("prices.write", "orders.read"),
     "POST /v1/admin/variants/{sku}/prices/{price_id}/cancel": may("prices.write"),
+    # banners, collections, synonyms
+    "GET /v1/admin/banners": may("merchandising.write", "orders.read"),
+    "GET /v1/admin/banners/{slug}": may("merchandising.write", "orders.read"),
+    "PUT /v1/admin/banners/{slug}": may("merchandising.write", **BANNER),
+    "DELETE /v1/admin/banners/{slug}": may("merchandising.write"),
+    "GET /v1/admin/collections": may("merchandising.write", "orders.read"),
+    "GET /v1/admin/collections/{slug}": may("merchandising.write", "orders.read"),
+    "PUT /v1/admin/collections/{slug}": may("merchandising.write", name="Matrix", products=["matrix"]),
+    "DELETE /v1/admin/collections/{slug}": may("merchandising.write"),
+    "GET /v1/admin/search-synonyms": may("merchandising.write", "orders.read"),
+    "GET /v1/admin/search-synonyms/{word}": may("merchandising.write", "orders.read"),
+    "PUT /v1/admin/search-synonyms/{word}": may("merchandising.write", means=["matrix"]),
+    "DELETE /v1/admin/search-synonyms/{word}": may("merchandising.write"),
     # reviews
     "GET /v1/admin/reviews": may("reviews.moderate"),
     "GET /v1/admin/reviews/{review_id}": may("reviews.moderate"),

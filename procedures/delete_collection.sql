@@ -1,0 +1,91 @@
+-- delete_collection: take a collection away for good; its products stay.
+-- Locks:  collection.
+-- Raises: KI067 forbidden, KI130 collection_not_found, KI016 version_mismatch, KI132 collection_in_use.
+-- Emits:  collection.deleted, by record_merchandising.
+-- Called by: DELETE /v1/admin/collections/{slug}
+CREATE OR REPLACE PROCEDURE store.delete_collection(
+    IN    p_staff_id          uuid,
+    IN    p_slug              text,
+    IN    p_expected_version  bigint  DEFAULT NULL,
+    IN    p_context           jsonb   DEFAULT '{}',
+    IN    p_own_tx            boolean DEFAULT TRUE,
+    INOUT o_result            jsonb   DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    v_old     store.collections%ROWTYPE;
+    v_banners jsonb;
+    v_before  jsonb;
+    v_told    jsonb;
+    v_ignored jsonb;
+BEGIN
+    BEGIN
+        IF p_own_tx THEN
+            SET LOCAL ROLE kirana_writer;
+        END IF;
+
+        CALL store.check_staff_permission(
+            p_staff_id => p_staff_id,
+            p_permission => 'merchandising.write',
+            p_own_tx => FALSE,
+            o_result => v_ignored
+        );
+        SELECT t.*
+        INTO v_old
+        FROM store.collections AS t
+        WHERE t.slug = p_slug
+        FOR UPDATE;
+        IF v_old.id IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI130',
+                MESSAGE = 'There is no such collection.',
+                DETAIL = pg_catalog.jsonb_build_object('collection', p_slug)::text;
+        ELSIF p_expected_version <> v_old.version THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI016',
+                MESSAGE = 'The collection is not the version that was read.',
+                DETAIL = pg_catalog.jsonb_build_object('version', v_old.version)::text;
+        END IF;
+        SELECT pg_catalog.jsonb_agg(b.slug ORDER BY b.slug)
+        INTO v_banners
+        FROM store.banners AS b
+        WHERE b.collection_id = v_old.id;
+        IF v_banners IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'KI132',
+                MESSAGE = 'Banners lead to this collection.',
+                DETAIL = pg_catalog.jsonb_build_object('banners', v_banners)::text;
+        END IF;
+        CALL store.show_collection(p_collection_id => v_old.id, p_own_tx => FALSE, o_result => v_before);
+        DELETE FROM store.collections AS t
+        WHERE t.id = v_old.id;
+        CALL store.record_merchandising(
+            p_staff_id => p_staff_id,
+            p_type => 'collection.deleted',
+            p_id => v_old.id,
+            p_name => p_slug,
+            p_version => v_old.version + 1,
+            p_before => v_before,
+            p_after => NULL,
+            p_context => p_context,
+            p_own_tx => FALSE,
+            o_result => v_told
+        );
+        o_result := v_told;
+    EXCEPTION WHEN OTHERS THEN
+        IF p_own_tx THEN
+            ROLLBACK;
+        END IF;
+        RAISE;
+    END;
+    IF p_own_tx THEN
+        COMMIT;
+    END IF;
+END;
+$procedure$;
+
+COMMENT ON PROCEDURE store.delete_collection IS
+'Take a collection away for good; its products stay.';
+REVOKE ALL ON PROCEDURE store.delete_collection FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE store.delete_collection TO kirana_writer, kirana_command;
