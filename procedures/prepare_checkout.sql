@@ -1,6 +1,7 @@
 -- prepare_checkout: clear the way for an order: end the shopper's unpaid one, and refuse a cart that is not as shown.
 -- Locks:  cart, the shopper's unpaid order with its coupons and stock; the user is held by the caller.
--- Raises: KI001 out_of_stock, KI012 cart_changed, KI035 payment_method_unavailable.
+-- Raises: KI001 out_of_stock, KI011 cart_empty, KI012 cart_changed, KI034 not_serviceable, KI035
+--         payment_method_unavailable.
 -- Emits:  what replace_pending_order emits.
 -- Called by: create_order
 CREATE OR REPLACE PROCEDURE store.prepare_checkout(
@@ -17,8 +18,10 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_checked     jsonb;
+    v_seen        record;
+    v_total       bigint;
     v_short       jsonb;
-    v_other_flags boolean;
+    v_problems    jsonb;
     v_cod_limit   bigint;
     v_cod_allowed boolean;
     v_ignored     jsonb;
@@ -39,44 +42,73 @@ BEGIN
             p_own_tx => FALSE,
             o_result => v_ignored
         );
-        CALL store.validate_cart_before_checkout(
-            p_user_id => p_user_id,
+        -- The address is the caller's, who holds it.
+        CALL store.reprice_cart(
+            p_cart_id => p_cart_id,
             p_address_id => p_address_id,
+            p_validating => TRUE,
+            p_show => FALSE,
             p_context => p_context,
             p_own_tx => FALSE,
             o_result => v_checked
         );
 
+        -- One look at the lines says that all is well, which it mostly is; what is not is listed only then.
         SELECT
-            pg_catalog.jsonb_agg(
+            pg_catalog.count(*) AS lines,
+            COALESCE(pg_catalog.bool_or(i.status = 'insufficient_stock'), FALSE) AS is_short,
+            COALESCE(
+                pg_catalog.bool_or(
+                    i.status NOT IN ('ok', 'insufficient_stock')
+                    OR i.previous_unit_price IS NOT NULL
+                    OR i.quantity > LEAST(v.max_per_order, s.max_line_quantity)
+                ),
+                FALSE
+            ) AS is_wrong,
+            pg_catalog.bool_or(i.status NOT IN ('ok', 'insufficient_stock')) AS is_flagged
+        INTO v_seen
+        FROM store.cart_items AS i
+        INNER JOIN store.product_variants AS v ON v.id = i.variant_id
+        CROSS JOIN store.store_settings AS s
+        WHERE i.cart_id = p_cart_id;
+        SELECT c.grand_total
+        INTO v_total
+        FROM store.carts AS c
+        WHERE c.id = p_cart_id;
+
+        IF v_seen.lines = 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'KI011', MESSAGE = 'The cart is empty.', DETAIL = '{}';
+        END IF;
+        -- Sold out is one refusal, whether it is seen now or a moment later when the stock is locked.
+        IF v_seen.is_short AND NOT v_seen.is_flagged THEN
+            SELECT pg_catalog.jsonb_agg(
                 pg_catalog.jsonb_build_object(
                     'sku', v.sku, 'wanted', i.quantity, 'available', COALESCE(i.available_quantity, 0)
                 )
                 ORDER BY v.sku
-            ) FILTER (WHERE i.status = 'insufficient_stock'),
-            COALESCE(pg_catalog.bool_or(i.status NOT IN ('ok', 'insufficient_stock')), FALSE)
-        INTO v_short, v_other_flags
-        FROM store.cart_items AS i
-        INNER JOIN store.product_variants AS v ON v.id = i.variant_id
-        WHERE i.cart_id = p_cart_id;
-
-        -- Sold out is one refusal, whether it is seen now or a moment later when the stock is locked.
-        IF v_short IS NOT NULL AND NOT v_other_flags THEN
+            )
+            INTO v_short
+            FROM store.cart_items AS i
+            INNER JOIN store.product_variants AS v ON v.id = i.variant_id
+            WHERE i.cart_id = p_cart_id
+                AND i.status = 'insufficient_stock';
             RAISE EXCEPTION USING
                 ERRCODE = 'KI001',
                 MESSAGE = 'There is not enough stock for the order.',
                 DETAIL = pg_catalog.jsonb_build_object('lines', v_short)::text;
         END IF;
-        IF NOT (v_checked ->> 'valid')::boolean
-            OR (v_checked ->> 'grand_total')::bigint <> p_expected_total
-        THEN
+        IF v_seen.is_short OR v_seen.is_wrong OR v_checked -> 'dropped_coupons' <> '[]' OR v_total <> p_expected_total THEN
+            CALL store.list_cart_problems(
+                p_cart_id => p_cart_id,
+                p_dropped => v_checked -> 'dropped_coupons',
+                p_own_tx => FALSE,
+                o_result => v_problems
+            );
             RAISE EXCEPTION USING
                 ERRCODE = 'KI012',
                 MESSAGE = 'The cart is not what the shopper saw: show it again.',
                 DETAIL = pg_catalog.jsonb_build_object(
-                    'problems', v_checked -> 'problems',
-                    'expected_total', p_expected_total,
-                    'grand_total', v_checked -> 'grand_total'
+                    'problems', v_problems, 'expected_total', p_expected_total, 'grand_total', v_total
                 )::text;
         END IF;
 
@@ -97,14 +129,14 @@ BEGIN
                 AND r.is_active
             ORDER BY r.priority, r.id
             LIMIT 1;
-            IF v_cod_allowed IS NOT TRUE OR (v_checked ->> 'grand_total')::bigint > v_cod_limit THEN
+            IF v_cod_allowed IS NOT TRUE OR v_total > v_cod_limit THEN
                 RAISE EXCEPTION USING
                     ERRCODE = 'KI035',
                     MESSAGE = 'Cash on delivery is not offered for this order.',
                     DETAIL = pg_catalog.jsonb_build_object('payment_method', 'cod', 'limit', v_cod_limit)::text;
             END IF;
         END IF;
-        o_result := v_checked;
+        o_result := pg_catalog.jsonb_build_object('grand_total', v_total);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

@@ -31,10 +31,13 @@ BEGIN
                 CASE WHEN a.on_sale THEN v.price ELSE i.unit_price END AS unit_price,
                 CASE WHEN a.on_sale THEN v.mrp ELSE i.mrp END AS mrp,
                 b.stock,
-                LEAST(b.stock + e.room, 2147483647)::integer AS available
+                -- No more than a line may have: a shelf that is full has not changed when somebody else buys of it.
+                LEAST(b.stock + e.room, GREATEST(i.quantity, LEAST(v.max_per_order, t.max_line_quantity)))::integer
+                    AS available
             FROM store.cart_items AS i
             INNER JOIN store.product_variants AS v ON v.id = i.variant_id
             INNER JOIN store.products AS p ON p.id = v.product_id
+            CROSS JOIN store.store_settings AS t
             CROSS JOIN LATERAL (
                 SELECT v.is_active AND p.status = 'active' AND p.published_at <= pg_catalog.now() AS on_sale
             ) AS a

@@ -2,12 +2,14 @@
 -- Locks:  cart.
 -- Raises: KI010 cart_not_found, KI034 not_serviceable.
 -- Emits:  nothing.
--- Called by: every procedure that changes a cart; validate_cart_before_checkout (p_validating)
+-- Called by: every procedure that changes a cart; validate_cart_before_checkout and prepare_checkout (p_validating); a
+--            checkout shows no cart (p_show)
 CREATE OR REPLACE PROCEDURE store.reprice_cart(
     IN    p_cart_id     uuid,
     IN    p_address_id  uuid    DEFAULT NULL,
     IN    p_touched     boolean DEFAULT FALSE,
     IN    p_validating  boolean DEFAULT FALSE,
+    IN    p_show        boolean DEFAULT TRUE,
     IN    p_context     jsonb   DEFAULT '{}',
     IN    p_own_tx      boolean DEFAULT TRUE,
     INOUT o_result      jsonb   DEFAULT NULL
@@ -105,11 +107,14 @@ BEGIN
             updated_at = pg_catalog.now()
         WHERE c.id = p_cart_id;
 
-        CALL store.show_cart(
-            p_cart_id => p_cart_id,
-            p_own_tx => FALSE,
-            o_result => o_result
-        );
+        o_result := '{}';
+        IF p_show THEN
+            CALL store.show_cart(
+                p_cart_id => p_cart_id,
+                p_own_tx => FALSE,
+                o_result => o_result
+            );
+        END IF;
         IF p_validating THEN
             o_result := o_result || pg_catalog.jsonb_build_object('dropped_coupons', v_coupons -> 'dropped');
         END IF;

@@ -2,7 +2,7 @@
 -- Locks:  cart.
 -- Raises: KI010 cart_not_found, KI011 cart_empty, KI033 address_not_found, KI034 not_serviceable.
 -- Emits:  nothing.
--- Called by: POST /v1/cart/validate; prepare_checkout
+-- Called by: POST /v1/cart/validate
 CREATE OR REPLACE PROCEDURE store.validate_cart_before_checkout(
     IN    p_user_id           uuid    DEFAULT NULL,
     IN    p_guest_token_hash  bytea   DEFAULT NULL,
@@ -53,62 +53,12 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'KI011', MESSAGE = 'The cart is empty.', DETAIL = '{}';
         END IF;
 
-        -- A price or a coupon that changed is told once; stock and limits are told until the shopper has changed the line.
-        SELECT
-            COALESCE(pg_catalog.jsonb_agg(q.problem ORDER BY q.line_id, q.problem ->> 'kind'), '[]'::jsonb) || COALESCE(
-                (
-                    SELECT pg_catalog.jsonb_agg(
-                        d.coupon || pg_catalog.jsonb_build_object('kind', 'coupon_inapplicable')
-                    )
-                    FROM pg_catalog.jsonb_array_elements(o_result -> 'dropped_coupons') AS d (coupon)
-                ),
-                '[]'::jsonb
-            )
-        INTO v_problems
-        FROM (
-            SELECT
-                i.id AS line_id,
-                pg_catalog.jsonb_build_object(
-                    'kind', 'price_changed',
-                    'sku', v.sku,
-                    'previous_unit_price', i.previous_unit_price,
-                    'unit_price', i.unit_price
-                ) AS problem
-            FROM store.cart_items AS i
-            INNER JOIN store.product_variants AS v ON v.id = i.variant_id
-            WHERE i.cart_id = (v_cart ->> 'id')::uuid
-                AND i.previous_unit_price IS NOT NULL
-                AND i.status <> 'unavailable'
-            UNION ALL
-            SELECT
-                i.id,
-                pg_catalog.jsonb_build_object(
-                    'kind', i.status,
-                    'sku', v.sku,
-                    'quantity', i.quantity,
-                    'available_quantity', i.available_quantity
-                )
-            FROM store.cart_items AS i
-            INNER JOIN store.product_variants AS v ON v.id = i.variant_id
-            WHERE i.cart_id = (v_cart ->> 'id')::uuid
-                AND i.status IN ('insufficient_stock', 'unavailable')
-            UNION ALL
-            SELECT
-                i.id,
-                pg_catalog.jsonb_build_object(
-                    'kind', 'quantity_limit',
-                    'sku', v.sku,
-                    'quantity', i.quantity,
-                    'limit', LEAST(v.max_per_order, s.max_line_quantity)
-                )
-            FROM store.cart_items AS i
-            INNER JOIN store.product_variants AS v ON v.id = i.variant_id
-            CROSS JOIN store.store_settings AS s
-            WHERE i.cart_id = (v_cart ->> 'id')::uuid
-                AND i.quantity > LEAST(v.max_per_order, s.max_line_quantity)
-                AND i.status <> 'unavailable'
-        ) AS q;
-
+        CALL store.list_cart_problems(
+            p_cart_id => (v_cart ->> 'id')::uuid,
+            p_dropped => o_result -> 'dropped_coupons',
+            p_own_tx => FALSE,
+            o_result => v_problems
+        );
         o_result := (o_result - 'dropped_coupons') || pg_catalog.jsonb_build_object(
             'valid', v_problems = '[]'::jsonb, 'problems', v_problems
         );

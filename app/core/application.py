@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
-from app.core.config import Settings, get_settings
+from app.core.config import Settings
 from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
 from app.core.observability import observe, observed
 from app.core.openapi_document import install_document, operation_id
@@ -65,12 +65,8 @@ def new_application(
         generate_unique_id_function=operation_id,
     )
     install_document(app)
+    # No dependency_overrides: with a single one FastAPI reads every dependency's signature again at every request.
     app.state.settings = settings
-
-    async def given() -> Settings:
-        return settings
-
-    app.dependency_overrides[get_settings] = given
     install_problem_handlers(app)
     if settings.cors_origins:
         app.add_middleware(

@@ -309,8 +309,8 @@ class Settings(EventSettings):
         """
         options = [] if role == "owner" else [self._timeouts(role).options()]
         if role == "command":
-            # Planned once a connection; else most of a checkout's time goes into planning the same anew.
-            options.append("-c plan_cache_mode=force_generic_plan")
+            # Planned once a connection, and fit for tables that grow: see docs/adr/0016-plans-are-made-once.md.
+            options.append("-c plan_cache_mode=force_generic_plan -c enable_seqscan=off")
         own: SecretStr | None = getattr(self, f"{role}_database_url")
         if own is not None:
             url = own.get_secret_value()

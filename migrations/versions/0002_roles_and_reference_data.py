@@ -28,7 +28,8 @@ ROLE_SETTINGS = {
         "lock_timeout": "2s",
         "statement_timeout": "10s",
         "transaction_timeout": "15s",
-        "plan_cache_mode": "force_generic_plan",  # planned once a connection: see Settings.dsn
+        "plan_cache_mode": "force_generic_plan",  # as Settings.dsn says
+        "enable_seqscan": "off",
     },
     "kirana_query": {"lock_timeout": "1s", "statement_timeout": "5s", "transaction_timeout": "10s"},
     "kirana_projector": {"lock_timeout": "5s"},

@@ -14,7 +14,7 @@ from tests.bench.shop import address_id, fill_carts, make_shoppers, spread_hot_s
 from tests.support.api import bearer
 from tests.support.databases import Database
 
-PER_CLIENT = 60  # checkouts of one client in one run of pgbench
+PER_CLIENT = 150  # checkouts of one client in one run of pgbench
 A_RUN = PER_CLIENT * pgbench.CLIENTS
 OVER_HTTP = 4_000  # the most checkouts of one run over HTTP; a run that used them all up would be refused, and fail
 SELECT_ONE = "FastAPI route, one SELECT 1"

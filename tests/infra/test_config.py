@@ -34,7 +34,7 @@ def test_a_role_without_its_own_url_sets_its_role_on_the_common_one(tmp_path: Pa
     )
     assert "-c role=kirana_command" in found["options"]
     assert "-c lock_timeout=2000" in found["options"]
-    assert "-c plan_cache_mode=force_generic_plan" in found["options"]
+    assert "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off" in found["options"]
     assert found["application_name"] == "kirana-command"
 
 
