@@ -10,6 +10,7 @@ import pytest
 from pglast import ast, parser
 
 from app.core.errors import BY_SQLSTATE
+from app.validation.procedure_shape import file_faults, lock_faults, transaction_faults
 from tests.tidy.procedure_source import ALL, PROCEDURES, ProcedureSource
 
 REQUIRED = [
@@ -57,13 +58,8 @@ def test_one_procedure_a_file_named_like_it(source: ProcedureSource) -> None:
     assert set(kinds) <= {"CreateFunctionStmt", "CommentStmt", "GrantStmt", "DropStmt"}, (
         "nothing else may run at install"
     )
-    create = source.create
-    assert [part.sval for part in create.funcname] == ["store", source.name], "file name = procedure name, in store"
-    assert create.is_procedure, "R17: no functions"
-    assert create.replace, "R14: CREATE OR REPLACE, so that a file can run again"
-    options = {option.defname for option in create.options}
-    assert options == {"language", "as"}, "a SET clause or SECURITY DEFINER would forbid COMMIT"
-    assert next(o for o in create.options if o.defname == "language").arg.sval == "plpgsql", "R14"
+    assert file_faults(source) == []
+    assert next(o for o in source.create.options if o.defname == "language").arg.sval == "plpgsql", "R14"
     assert kinds.count("CommentStmt") == 1, "it carries its COMMENT"
     assert kinds.count("GrantStmt") >= 2, "it carries REVOKE … FROM PUBLIC and its GRANT"
     assert f"REVOKE ALL ON PROCEDURE store.{source.name} FROM PUBLIC" in source.text
@@ -71,28 +67,7 @@ def test_one_procedure_a_file_named_like_it(source: ProcedureSource) -> None:
 
 @each
 def test_transaction_and_exception_shape(source: ProcedureSource) -> None:
-    outer = source.outer_block["body"]
-    kinds = [next(iter(statement)) for statement in outer]
-    assert kinds[:2] == ["PLpgSQL_stmt_block", "PLpgSQL_stmt_if"], "inner block, then IF p_own_tx THEN COMMIT"
-    assert kinds[2:] in ([], ["PLpgSQL_stmt_return"]), "nothing after the COMMIT"
-    inner = outer[0]["PLpgSQL_stmt_block"]
-    commit = outer[1]["PLpgSQL_stmt_if"]
-    assert commit["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
-    assert [next(iter(s)) for s in commit["then_body"]] == ["PLpgSQL_stmt_commit"], "R15: COMMIT when it owns the tx"
-
-    first = inner["body"][0]["PLpgSQL_stmt_if"]
-    assert first["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
-    role = first["then_body"][0]["PLpgSQL_stmt_execsql"]["sqlstmt"]["PLpgSQL_expr"]["query"]
-    assert role == "SET LOCAL ROLE kirana_writer", "the first statement takes the writer's role"
-
-    handlers = inner["exceptions"]["PLpgSQL_exception_block"]["exc_list"]
-    assert len(handlers) == 1
-    handler = handlers[0]["PLpgSQL_exception"]
-    assert [c["PLpgSQL_condition"]["condname"] for c in handler["conditions"]] == ["others"], "R16: WHEN OTHERS"
-    guard, again = handler["action"]
-    assert guard["PLpgSQL_stmt_if"]["cond"]["PLpgSQL_expr"]["query"] == "p_own_tx"
-    assert [next(iter(s)) for s in guard["PLpgSQL_stmt_if"]["then_body"]] == ["PLpgSQL_stmt_rollback"], "R16: ROLLBACK"
-    assert set(again["PLpgSQL_stmt_raise"]) <= {"lineno", "elog_level"}, "R16: a bare RAISE keeps the original SQLSTATE"
+    assert transaction_faults(source) == []
 
 
 @each
@@ -150,13 +125,7 @@ def _same_call(tree: ast.CallStmt, query: str) -> bool:
 
 @each
 def test_rows_are_locked_before_they_are_changed(source: ProcedureSource) -> None:
-    changes = source.nodes(ast.UpdateStmt, ast.DeleteStmt)
-    locks = source.nodes(ast.LockingClause)
-    if changes and not locks:
-        said = source.header["Locks"]
-        assert "held by the caller" in said, (
-            "R15: SELECT … FOR UPDATE guards what it changes (or say who holds the lock)"
-        )
+    assert lock_faults(source) == []
 
 
 @each

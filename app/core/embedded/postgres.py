@@ -30,7 +30,7 @@ CONF = "kirana.conf"
 COMMON = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",
+    "max_connections": "300",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "wal_level": "logical",
