@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app.core import collector  # first: see there
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
@@ -30,3 +31,4 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 app = create_app()
+collector.settle()

@@ -4,6 +4,7 @@ The APIs never migrate and never install a procedure: they look, and they say.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
@@ -12,7 +13,6 @@ from typing import Any, Literal
 
 import psycopg
 import structlog
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -25,6 +25,8 @@ from app.core.http import json_response
 log = structlog.get_logger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
+_REVISION = re.compile(r'^revision: str = "(\w+)"$', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision: .* = "(\w+)"$', re.MULTILINE)
 PROBE_TIMEOUT_SECONDS = 2.0
 RUN_DATABASE = "PostgreSQL does not answer: run `make run`, or start it and set KIRANA_DATABASE_URL"
 RUN_MIGRATE = "the database is not migrated: run `kirana migrate`"
@@ -34,9 +36,15 @@ RUN_INSTALL = "the procedures are not installed: run `kirana procedures install`
 
 @lru_cache(maxsize=1)
 def _revisions() -> tuple[str | None, frozenset[str]]:
-    """The newest migration of this release, and all of them; read once, because a probe comes every few seconds."""
-    scripts = ScriptDirectory(str(ROOT / "migrations"))
-    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+    """The newest migration of this release, and all of them; read once, because a probe comes every few seconds.
+
+    Taken from the files' texts: Alembic would be a tenth of what a process weighs and of what it takes to start.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "migrations" / "versions").glob("*.py"))]
+    known = [found[1] for text in texts if (found := _REVISION.search(text))]
+    replaced = {found[1] for text in texts if (found := _DOWN_REVISION.search(text))}
+    newest = [revision for revision in known if revision not in replaced]
+    return newest[-1] if newest else None, frozenset(known)
 
 
 def head_revision() -> str | None:

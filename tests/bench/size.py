@@ -15,7 +15,7 @@ SEARCH = "/v1/search?q=red%20stroller"
 def figures(ground: Ground, small: int, large: int, rounds: int, seconds: float) -> Iterator[Figure]:
     """Pages, lists, searches and checkouts, of the large store beside the small one."""
     stores = [
-        ground.database(name, number, products=products, carts=20_000, orders=products)
+        ground.database(name, number, products=products, carts=0, orders=products)
         for number, (name, products) in enumerate((("small", small), ("large", large)), 2)
     ]
     reference = f"{small:,} products and orders"
@@ -32,7 +32,7 @@ def figures(ground: Ground, small: int, large: int, rounds: int, seconds: float)
             )
     script = ground.folder / "checkout.sql"
     script.write_text(CHECKOUT)
-    few, many = (Shoppers(store, 20_001) for store in stores)
+    few, many = (Shoppers(store) for store in stores)
     yield compared(
         Figure(f"create_order at {large:,}", "orders/s", Goal(0.9), reference),
         lambda: checkout_tps(stores[1], script, many),
