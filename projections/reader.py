@@ -77,11 +77,19 @@ class _Gap:
 
 
 class OutboxReader:
-    """A cursor over the outbox. The connection is in autocommit: each statement has a snapshot of its own."""
+    """A cursor over the outbox. The connection is in autocommit: each statement has a snapshot of its own.
 
-    def __init__(self, connection: Connection, position: int, page_rows: int = PAGE_ROWS) -> None:
+    While pages come back full, the next one is twice as large, up to ``most_rows``: a reader that folds events has the
+    less to do for each of them, the further behind it is.
+    """
+
+    def __init__(
+        self, connection: Connection, position: int, page_rows: int = PAGE_ROWS, most_rows: int = PAGE_ROWS
+    ) -> None:
         self._connection = connection
-        self._page_rows = page_rows
+        self._page_rows = self._limit = page_rows
+        self._most_rows = max(page_rows, most_rows)
+        self._full = False
         self._gap: _Gap | None = None
         self.position = position
 
@@ -102,11 +110,12 @@ class OutboxReader:
     async def decided(self, until: int) -> Page:
         """The next page up to ``until``, of which the caller knows that everything up to it is decided."""
         rows = await self._page(until)
-        return Page(rows, rows[-1].position if len(rows) == self._page_rows else until)
+        return Page(rows, rows[-1].position if self._full else until)
 
     def advance(self, position: int) -> None:
         """Everything up to ``position`` is applied."""
         self.position = position
+        self._limit = min(self._limit * 2, self._most_rows) if self._full else self._page_rows
         if self._gap is not None and self._gap.candidate <= position:
             self._gap = None
 
@@ -120,7 +129,7 @@ class OutboxReader:
         if gap.holders:
             return Page([], self.position, waiting=True)
         rows = await self._page(gap.candidate)
-        return Page(rows, rows[-1].position if len(rows) == self._page_rows else gap.candidate)
+        return Page(rows, rows[-1].position if self._full else gap.candidate)
 
     def _contiguous(self, rows: list[Event]) -> list[Event]:
         for index, row in enumerate(rows):
@@ -129,9 +138,11 @@ class OutboxReader:
         return rows
 
     async def _page(self, until: int) -> list[Event]:
-        values = {"after": self.position, "until": until, "limit": self._page_rows}
+        values = {"after": self.position, "until": until, "limit": self._limit}
         cursor = await self._connection.execute(_PAGE, values)
-        return [Event(*row) for row in await cursor.fetchall()]
+        rows = [Event(*row) for row in await cursor.fetchall()]
+        self._full = len(rows) == self._limit
+        return rows
 
 
 async def lock_holders(connection: Connection) -> set[str]:

@@ -36,6 +36,7 @@ LOOK_SECONDS = 0.25
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
 TRIES_BEFORE_PARKING = 3
+MOST_PAGE_ROWS = 16_000
 
 log = structlog.get_logger(__name__)
 _JITTER = random.SystemRandom()
@@ -118,7 +119,7 @@ class ShardWorker:
 
     async def _lead(self, connection: Connection, target: Target) -> None:
         position = await checkpoint(connection, self.projection, self.shard, target.live.version)
-        reader = OutboxReader(connection, position)
+        reader = OutboxReader(connection, position, most_rows=MOST_PAGE_ROWS)
         self._log.info("leading", position=position, version=target.live.version)
         idle, next_look = BUSY_SECONDS, 0.0
         clock = asyncio.get_running_loop().time

@@ -2,22 +2,11 @@
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapper
 
+from app.docs.er_areas import AREAS, areas, foreign_keys
 from app.models import Base
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-GROUPS = {
-    "accounts": "Accounts",
-    "staff": "Staff",
-    "catalog": "Catalog",
-    "inventory": "Inventory",
-    "carts": "Carts",
-    "coupons": "Coupons",
-    "orders": "Orders",
-    "payments": "Payments and refunds",
-    "operations": "Operations",
-}
 INTRO = """\
 # ER diagram
 
@@ -27,43 +16,62 @@ Schema `store`: {count} tables. Money is `bigint` paise, times are `timestamptz`
 key is indexed. The read side's schema `read` holds projections only (see
 [projections.md](projections.md)): it can be dropped and rebuilt.
 
+**Who may write.** Procedures, as `kirana_writer`, and nobody else: no process logs in as that role, and the command
+API's own role reaches it by CALL alone. Append-only tables give even the writer no UPDATE and no DELETE
+(`tests/schema/test_roles.py` tries every table). The exceptions are named at their tables: {direct}.
+
+**What an index is for.** One on a foreign key serves the join to what it refers to, and the check when that is deleted.
+One with `where` is for open work: it stays as small as what is open, however old the store grows.
+
+[![all tables at a glance](er-diagram.svg)](er-diagram.svg)
+
 """
+# R25: what has no rule to guard is written by plain statements, as kirana_command.
+DIRECT = {
+    "addresses": "the command API itself, by plain statements",
+    "wishlists": "the command API itself, by plain statements",
+    "users": "the command API itself, but only `email`, `full_name`, `marketing_opt_in`; all else by procedures",
+}
 
 
 def page() -> str:
-    """The page as Markdown: one diagram of all relationships, then each table."""
-    mappers = [m for m in Base.registry.mappers if _table(m).schema == "store"]
-    tables = sorted((_table(mapper) for mapper in mappers), key=lambda table: table.name)
-    doc = {_table(mapper).name: (mapper.class_.__doc__ or "").strip().splitlines()[0] for mapper in mappers}
-    group = {_table(mapper).name: mapper.class_.__module__.rsplit(".", 1)[1] for mapper in mappers}
-    parts = [INTRO.format(count=len(tables)), _diagram(tables)]
-    for module, title in GROUPS.items():
-        parts.append(f"\n## {title}\n")
-        parts += [_section(table, doc[table.name]) for table in tables if group[table.name] == module]
+    """The page as Markdown: one diagram of all relationships, then each area with its own, and its tables."""
+    docs = {
+        str(mapper.local_table.name): (mapper.class_.__doc__ or "").strip().splitlines()[0]
+        for mapper in Base.registry.mappers
+        if isinstance(mapper.local_table, Table)
+    }
+    everything = sorted((table for tables in areas().values() for table in tables), key=lambda table: table.name)
+    direct = ", ".join(f"`{name}`" for name in sorted(DIRECT))
+    parts = [INTRO.format(count=len(everything), direct=direct), "## All relationships\n\n", _relations(everything)]
+    for module, tables in areas().items():
+        parts.append(f"\n## {AREAS[module]}\n\n{_diagram(tables)}")
+        parts += [_section(table, docs[table.name]) for table in tables]
     return "".join(parts)
 
 
-def _table(mapper: Mapper[object]) -> Table:
-    table = mapper.local_table
-    assert isinstance(table, Table)
-    return table
+def _relations(tables: list[Table]) -> str:
+    """A Mermaid diagram of who refers to whom."""
+    return "\n".join(["```mermaid", "erDiagram", *_edges(tables), "```", ""])
 
 
-def _keys(table: Table) -> list[ForeignKeyConstraint]:
-    return sorted(table.foreign_key_constraints, key=lambda key: [c.name for c in key.columns])
-
-
-def _diagram(tables: list[Table]) -> str:
-    lines = ["```mermaid", "erDiagram"]
+def _edges(tables: list[Table]) -> list[str]:
+    lines = []
     for table in tables:
-        for key in _keys(table):
+        for key in foreign_keys(table):
             many = "o|" if _is_unique(table, key) else "o{"
             one = "|o" if any(column.nullable for column in key.columns) else "||"
             names = ", ".join(column.name for column in key.columns)
             lines.append(f'    {key.referred_table.name} {one}--{many} {table.name} : "{names}"')
+    return lines
+
+
+def _diagram(tables: list[Table]) -> str:
+    """A Mermaid diagram of an area: its tables with all columns, and what they refer to."""
+    lines = ["```mermaid", "erDiagram", *_edges(tables)]
     for table in tables:
         lines.append(f"    {table.name} {{")
-        foreign = {column.name for key in _keys(table) for column in key.columns}
+        foreign = {column.name for key in foreign_keys(table) for column in key.columns}
         for column in table.columns:
             kind = column.type.compile(DIALECT).replace(" ", "_").replace("[]", "_array").lower()
             marks = [m for m, on in (("PK", column.primary_key), ("FK", column.name in foreign)) if on]
@@ -86,12 +94,15 @@ def _section(table: Table, doc: str) -> str:
         lines.append(f"| `{column.name}` | {column.type.compile(DIALECT).lower()} | {null} | {shown} |")
     lines.append("")
     lines.append(f"- primary key: {', '.join(f'`{c.name}`' for c in table.primary_key.columns)}")
-    for key in _keys(table):
+    for key in foreign_keys(table):
         names = ", ".join(f"`{column.name}`" for column in key.columns)
         targets = ", ".join(f"`{element.column.name}`" for element in key.elements)
         lines.append(f"- {names} → `{key.referred_table.name}` ({targets})")
     lines += sorted(_constraint(c) for c in table.constraints if isinstance(c, UniqueConstraint | CheckConstraint))
-    lines += sorted(_index(index) for index in table.indexes)
+    foreign = [[column.name for column in key.columns] for key in foreign_keys(table)]
+    lines += sorted(_index(index, foreign) for index in table.indexes)
+    if table.name in DIRECT:
+        lines.append(f"- written by {DIRECT[table.name]}")
     return "\n".join(lines) + "\n"
 
 
@@ -101,8 +112,16 @@ def _constraint(constraint: UniqueConstraint | CheckConstraint) -> str:
     return f"- unique: {', '.join(f'`{column.name}`' for column in constraint.columns)}"
 
 
-def _index(index: Index) -> str:
+def _index(index: Index, foreign: list[list[str]]) -> str:
     kind = "unique index" if index.unique else "index"
     where = index.dialect_options["postgresql"].get("where")
-    names = ", ".join(f"`{column.name}`" for column in index.columns)
-    return f"- {kind}: {names}" + (f" where `{where}`" if where is not None else "")
+    columns = [column.name for column in index.columns]
+    said = f"- {kind}: {', '.join(f'`{name}`' for name in columns)}" + (
+        f" where `{where}`" if where is not None else ""
+    )
+    serves = [", ".join(key) for key in foreign if columns[: len(key)] == key]
+    if index.unique:
+        return f"{said}: a rule, and look-ups by it"
+    if serves and where is None:
+        return f"{said}: the foreign key {serves[0]}" + (", in order" if len(columns) > 1 else "")
+    return f"{said}: " + ("the open ones" if where is not None else "look-ups and pages in this order")

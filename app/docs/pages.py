@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.docs import api_contract, asyncapi, er_diagram, errors, procedures, settings
+from app.docs import api_contract, asyncapi, er_diagram, er_svg, errors, procedures, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/er-diagram.md": er_diagram.page,
+    "docs/er-diagram.svg": er_svg.page,
     "docs/errors.md": errors.page,
     "docs/procedures.md": procedures.page,
     "docs/settings.md": settings.page,

@@ -18,6 +18,7 @@ from tests.support.databases import Database
 Part = Callable[[], Iterator[Figure]]
 FOLDER = ROOT / "docs" / "performance"
 LARGE = 100_000
+BEGIN, END = "<!-- measured by make bench -->", "<!-- end of what was measured -->"
 PARTS = ("pages", "lists", "database", "http", "flow", "footprint", "size")
 
 
@@ -81,11 +82,15 @@ def audited(database: Database) -> None:
 
 
 def keep(figures: list[Figure], folder: Path) -> None:
-    """Write the table and the chart."""
+    """Write the chart, and the table into the page, between its marks."""
     folder.mkdir(exist_ok=True)
-    (folder / "table.md").write_text(f"{markdown(figures)}\n{machine()}\n")
     chart(figures, folder / "chart.svg")
-    console.print(f"written: {folder}/table.md, {folder}/chart.svg")
+    page = folder.with_suffix(".md")
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    table = f"{BEGIN}\n\n{markdown(figures)}\n{machine()}.\n\n{END}"
+    page.write_text(before + table + after, encoding="utf-8")
+    console.print(f"written: {page}, {folder}/chart.svg")
 
 
 if __name__ == "__main__":

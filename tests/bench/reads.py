@@ -78,11 +78,14 @@ def dear_lists(ground: Ground, database: Database, rounds: int, seconds: int) ->
     ]
     listed = [_as_one(database, query, None, SORTS["bestselling"]) for _, query in asked[:: len(asked) // SCRIPTS]]
     searched, found = [], []
-    for word, right in TYPOS.items():
-        for start in STARTS:
-            searched.append(f"/v1/search?q={word}%20{start}")
-            match = match_of(f"{word} {start}", [right, start], {}, any_word=False)
-            found.append(_as_one(database, ListQuery(), match, sort_of(Reading(match, "corrected")), typo=word))
+    for low in range(100, 30_000, 100):
+        for word, right in TYPOS.items():
+            for start in STARTS:
+                searched.append(f"/v1/search?q={word}%20{start}&min_price={low}")
+                if low == 100:
+                    match = match_of(f"{word} {start}", [right, start], {}, any_word=False)
+                    sort = sort_of(Reading(match, "corrected"))
+                    found.append(_as_one(database, ListQuery(price_min=low), match, sort, typo=word))
     with servers.api(database, servers.QUERY) as base:
         paths = [path for path, _ in asked]
         for name, urls, statements in (

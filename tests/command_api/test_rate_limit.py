@@ -49,6 +49,14 @@ async def test_addresses_have_buckets_of_their_own(settings: Settings, redis: Re
             assert (await client.post(LOGOUT)).status_code == status
 
 
+async def test_processes_share_the_bucket(settings: Settings, redis: Redis) -> None:
+    """Two workers, each with a connection of its own to one Redis: what one lets in, the other counts."""
+    limited = settings.model_copy(update={"command_rate_limit": 3})
+    async with serving(create_app(limited)) as one, serving(create_app(limited)) as other:
+        statuses = [(await client.post(LOGOUT)).status_code for client in (one, other) * 3]
+    assert statuses == [401, 401, 401, 429, 429, 429]
+
+
 async def test_webhooks_and_health_are_not_counted(limited: httpx.AsyncClient) -> None:
     for _ in range(5):
         assert (await limited.get("/healthz")).status_code == 200

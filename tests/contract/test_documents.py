@@ -9,7 +9,7 @@ from typer.main import get_command
 from app.cli import application
 from app.core.paths import ROOT
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 each = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -49,7 +49,20 @@ def test_every_requirement_has_a_proof_that_exists() -> None:
     text = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
     missing = [f"R{number}" for number in range(1, 36) if not re.search(rf"\| R{number} \|", text)]
     assert missing == []
+
+
+@each
+def test_the_proofs_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     for path in re.findall(r"`(tests/[\w/.]+?)(?:::\w+)?`", text):
-        assert (ROOT / path).exists(), f"docs/validation.md names {path}, which is not there"
+        assert (ROOT / path).exists(), f"{path} is not there"
     for path, test in re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", text):
-        assert f"def {test}" in (ROOT / path).read_text(), f"{path} has no {test}"
+        assert f"def {test}" in (ROOT / path).read_text(encoding="utf-8"), f"{path} has no {test}"
+
+
+def test_every_threat_has_a_test() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    table = text.split("## Threats", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 20
+    assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == []

@@ -228,6 +228,20 @@ async def test_pages_are_bounded_across_a_gap(database: Database) -> None:
         assert [event.position for event in taken] == list(range(2, 27))
 
 
+async def test_pages_grow_while_they_are_full(database: Database) -> None:
+    async with await database.aconnect("owner") as owner, await database.aconnect("projector") as c:
+        for _ in range(12):
+            await owner.execute(INSERT)
+        reader, sizes = OutboxReader(c, 0, page_rows=1, most_rows=4), []
+        while page := (await reader.read()).events:
+            sizes.append(len(page))
+            reader.advance(page[-1].position)
+        assert sizes == [1, 2, 4, 4, 1]
+        await owner.execute(INSERT)
+        await owner.execute(INSERT)
+        assert len((await reader.read()).events) == 1, "what is new comes in small pages again"
+
+
 async def test_the_safe_position_waits_for_open_writers(database: Database) -> None:
     async with (
         await database.aconnect("owner", autocommit=False) as open_one,
