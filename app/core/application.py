@@ -12,6 +12,7 @@ from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER
 from app.core.observability import observe, observed
 from app.core.openapi_document import install_document, operation_id
 from app.core.problems import install_problem_handlers
+from app.core.reference_page import install_reference_page
 from app.core.telemetry.front import Front
 
 API_VERSION = "1.0.0"
@@ -59,12 +60,13 @@ def new_application(
         title=title,
         version=API_VERSION,
         lifespan=observed(lifespan, settings, title.lower().replace(" ", "-")),
-        docs_url="/docs",
+        docs_url=None,  # ours needs no other host
         redoc_url=None,
         openapi_url="/openapi.json",
         generate_unique_id_function=operation_id,
     )
     install_document(app)
+    install_reference_page(app)
     # No dependency_overrides: with a single one FastAPI reads every dependency's signature again at every request.
     app.state.settings = settings
     install_problem_handlers(app)
