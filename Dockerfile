@@ -1,5 +1,5 @@
 # One image for every process of Kirana; the command says which: see compose.yaml and docs/operations/deploy.md.
-FROM python:3.13-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/kirana
 WORKDIR /srv/kirana
@@ -12,7 +12,7 @@ COPY projections projections
 RUN /opt/kirana/bin/pip install --constraint requirements.lock editables hatchling \
     && /opt/kirana/bin/pip install --constraint requirements.lock --no-build-isolation --editable .
 
-FROM python:3.13-slim-bookworm AS run
+FROM python:3.11-slim-bookworm AS run
 ENV PATH=/opt/kirana/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KIRANA_ENVIRONMENT=production
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin kirana
 COPY --from=build /opt/kirana /opt/kirana

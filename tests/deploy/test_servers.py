@@ -139,7 +139,8 @@ def test_the_first_start_of_a_database_is_all_that_setup_needs(tmp_path: Path) -
             f"KIRANA_{name.upper()}": str(value) for name, value in TEST_SECRETS.items() if isinstance(value, str)
         }
         settings = secrets | {"KIRANA_OWNER_DATABASE_URL": owner, "KIRANA_DATA_DIR": str(tmp_path)}
-        for command in (("migrate",), ("procedures", "install")):
+        settings["KIRANA_DATABASE_URL"] = owner
+        for command in (("migrate",), ("procedures", "install"), ("staff", "grant", "+919876500001", "owner")):
             found = kirana(*command, environment=settings)
             assert found.returncode == 0, found.stderr
         with psycopg.connect(server.dsn(database="kirana")) as connection:
