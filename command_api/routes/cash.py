@@ -24,7 +24,8 @@ LineId = Annotated[int, Path(ge=1, le=2**63 - 1)]
     tags=["admin money"],
     status_code=201,
     response_model=schemas.Remittance,
-    responses=problems(*STAFF, "payload_too_large", "cod_remittance_differs"),
+    responses=problems(*STAFF, "payload_too_large", "cod_remittance_differs")
+    | {200: {"model": schemas.Remittance, "description": "It was settled before; nothing changed."}},
 )
 async def settle_cod_remittance(
     body: schemas.RemittanceBody, staff: CurrentStaff, state: State, context: Context
