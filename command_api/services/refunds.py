@@ -108,32 +108,6 @@ async def retry(state: CommandState, staff_id: UUID, refund_id: UUID, key: str, 
     return _rung(state, outcome)
 
 
-async def _initiate(
-    state: CommandState,
-    actor_id: UUID,
-    order_id: UUID,
-    key: str,
-    body: dict[str, Any],
-    context: RequestContext,
-) -> Outcome:
-    outcome = await call(
-        state.pool,
-        "initiate_refund",
-        p_actor_id=actor_id,
-        p_as_staff=False,
-        p_idempotency_key=key,
-        p_request_hash=request_hash(order_id, body),
-        p_order_id=order_id,
-        p_kind=body["kind"],
-        p_reason=body["reason"],
-        p_lines=_lines(body),
-        p_shipping_amount=body["shipping_amount"],
-        p_amount=body["amount"],
-        p_context=context.as_parameter(),
-    )
-    return _rung(state, outcome)
-
-
 def _lines(body: dict[str, Any]) -> list[dict[str, Any]] | None:
     if body["lines"] is None:
         return None
