@@ -3,23 +3,27 @@
 from fastapi import Depends, Request
 
 from app.core.errors import Refused
-from app.core.http import Context
-from app.core.rate_limit import LimitHeaders, source_of
-from command_api.state import State
+from app.core.http import ip_of
+from app.core.rate_limit import RateLimitHeaders, source_of
+from command_api.state import CommandState
 
 # A payment provider sends from few addresses, and signs what it sends.
 UNLIMITED_PREFIX = "/v1/webhooks/"
 
 
-async def limit_rate(request: Request, context: Context, state: State, headers: LimitHeaders) -> None:
-    """Take one token of the caller's address, or refuse with ``rate_limited``."""
-    if request.url.path.startswith(UNLIMITED_PREFIX):
+async def limit_rate(request: Request) -> None:
+    """Take one token of the caller's address, or refuse with ``rate_limited``.
+
+    It asks for the request alone: each dependency of a dependency is solved anew at every command.
+    """
+    state: CommandState = request.app.state.command
+    if state.bucket.unlimited or request.scope["path"].startswith(UNLIMITED_PREFIX):
         return
-    taken = await state.bucket.take(source_of(context.ip))
+    taken = await state.bucket.take(source_of(ip_of(request)))
     if taken is None:
         return
     allowed, standing = taken
-    headers.add(standing)
+    RateLimitHeaders(request).add(standing)
     if not allowed:
         raise Refused("rate_limited", retry_after=max(1, standing.reset))
 

@@ -9,6 +9,7 @@ from app.core import collector  # first: see there
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
+from app.core.route_index import include
 from command_api.gates import GATES
 from command_api.routes import ROUTERS
 from command_api.state import command_lifespan
@@ -25,8 +26,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = new_application("Kirana command API", chosen, lifespan)
     app.include_router(health_router("command"))
-    for router in ROUTERS:
-        app.include_router(router, prefix="/v1", dependencies=GATES)
+    include(app, ROUTERS, GATES)
     return app
 
 

@@ -4,8 +4,8 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.schema import SchemaItem
 
-from app.models import Base
 from app.models.read import ReadBase
+from app.models.tables import Base
 
 LOCK_TIMEOUT = "5s"
 OWNED_SCHEMAS = {"store", "read"}

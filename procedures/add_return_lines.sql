@@ -1,6 +1,6 @@
 -- add_return_lines: write the lines of a return: units that are delivered, not given back, and not on their way back
 --         already.
--- Locks:  the order is held by the caller.
+-- Locks:  the returns of the order, which is held by the caller.
 -- Raises: KI056 return_line_invalid, KI057 exchange_unavailable.
 -- Emits:  nothing.
 -- Called by: request_return; p_lines NULL means all that is left.

@@ -1,6 +1,6 @@
 -- allocate_backorders: give free stock to the units that confirmed orders wait for, first confirmed first served.
--- Locks:  stock policies, then orders that nobody else has locked (so it never waits for one), then inventory by
---         (variant, warehouse, bucket).
+-- Locks:  stock policies, then inventory by (variant, warehouse, bucket), then orders that nobody else has locked (so
+--         that it never waits for one).
 -- Raises: nothing of its own.
 -- Emits:  what serve_backorders emits.
 -- Called by: move_stock with the SKU that came in, whose policy and rows it holds; the worker, for stock that became

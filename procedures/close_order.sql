@@ -3,7 +3,8 @@
 -- Raises: KI030 order_not_found, KI031 order_state.
 -- Emits:  order.cancelled or order.expired; inventory.released, or what free_backorders, restore_inventory and
 --         initiate_refund emit.
--- Called by: cancel_order, replace_pending_order, update_order_status (returned to origin)
+-- Called by: cancel_order, cancel_order_lines, replace_pending_order, release_order_hold, take_shipment_back,
+--         update_order_status (returned to origin)
 CREATE OR REPLACE PROCEDURE store.close_order(
     IN    p_order_id    uuid,
     IN    p_actor_id    uuid,

@@ -1,5 +1,5 @@
 -- create_order: check out a shopper's cart: one order that holds stock, price and coupons until it is paid or expires.
--- Locks:  user, cart, the shopper's unpaid order, then order, coupon, inventory, payment.
+-- Locks:  user, cart, address (shared), the shopper's unpaid order, then order, coupon, inventory, payment.
 -- Raises: KI066 user_not_found, KI065 user_blocked, KI010 cart_not_found, KI012 cart_changed, KI033 address_not_found,
 --         KI035 payment_method_unavailable, KI001 out_of_stock, and what its parts refuse with.
 -- Emits:  order.created or order.checked_out_again, and what replace_pending_order and confirm_order emit.

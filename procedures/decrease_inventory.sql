@@ -3,7 +3,7 @@
 -- Locks:  order, then inventory by (variant, warehouse, bucket).
 -- Raises: KI030 order_not_found, KI005 hold_not_open.
 -- Emits:  inventory.decreased
--- Called by: confirm_order
+-- Called by: confirm_order, place_replacement
 CREATE OR REPLACE PROCEDURE store.decrease_inventory(
     IN    p_order_id  uuid,
     IN    p_context   jsonb   DEFAULT '{}',

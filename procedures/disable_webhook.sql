@@ -2,7 +2,7 @@
 -- Locks:  the subscriber.
 -- Raises: nothing of its own.
 -- Emits:  webhook.disabled.
--- Called by: finish_deliveries, when the receiver is gone or has failed for too long.
+-- Called by: note_receiver, when the receiver is gone or has failed for too long.
 CREATE OR REPLACE PROCEDURE store.disable_webhook(
     IN    p_webhook_id  uuid,
     IN    p_reason      text,

@@ -12,19 +12,26 @@ CREATE OR REPLACE PROCEDURE store.freeze_order_pricing(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_order          store.orders%ROWTYPE;
-    v_cart           store.carts%ROWTYPE;
-    v_is_intra_state boolean;
-    v_shipping_rate  integer;
-    v_shipping_tax   bigint;
-    v_lines          record;
+    v_order        store.orders%ROWTYPE;
+    v_cart         record;
+    v_seen         record;
+    v_lines        record;
+    v_rate         integer;
+    v_shipping_tax bigint := 0;
+    v_net_total    bigint;
+    v_tax_total    bigint;
+    v_total        bigint;
 BEGIN
     BEGIN
         IF p_own_tx THEN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        SELECT c.*
+        SELECT
+            c.id,
+            c.version,
+            c.validated_version,
+            c.shipping_total
         INTO v_cart
         FROM store.carts AS c
         WHERE c.id = (
@@ -43,21 +50,24 @@ BEGIN
                 ERRCODE = 'KI030',
                 MESSAGE = 'There is no such order.',
                 DETAIL = pg_catalog.jsonb_build_object('order_id', p_order_id)::text;
-        ELSIF v_order.status <> 'pending_payment' OR EXISTS (
-            SELECT 1
-            FROM store.order_items AS l
-            WHERE l.order_id = p_order_id
-        ) THEN
+        END IF;
+
+        -- Seen once both are locked.
+        SELECT
+            s.seller_state_code = v_order.place_of_supply AS is_intra_state,
+            EXISTS (SELECT 1 FROM store.order_items AS l WHERE l.order_id = p_order_id) AS is_frozen,
+            EXISTS (
+                SELECT 1 FROM store.cart_items AS i WHERE i.cart_id = v_cart.id AND i.status = 'unavailable'
+            ) AS has_unavailable
+        INTO v_seen
+        FROM store.store_settings AS s;
+        IF v_order.status <> 'pending_payment' OR v_seen.is_frozen THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'KI031',
                 MESSAGE = 'The price of this order is frozen already.',
                 DETAIL = pg_catalog.jsonb_build_object('status', v_order.status)::text;
-        ELSIF v_cart.version <> v_order.cart_version OR v_cart.validated_version IS DISTINCT FROM v_cart.version OR EXISTS (
-            SELECT 1
-            FROM store.cart_items AS i
-            WHERE i.cart_id = v_cart.id
-                AND i.status = 'unavailable'
-        ) THEN
+        ELSIF v_cart.version <> v_order.cart_version OR v_cart.validated_version IS DISTINCT FROM v_cart.version
+            OR v_seen.has_unavailable THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'KI012',
                 MESSAGE = 'The cart is not as it was validated.',
@@ -65,10 +75,6 @@ BEGIN
                     'version', v_cart.version, 'validated_version', v_cart.validated_version
                 )::text;
         END IF;
-
-        SELECT s.seller_state_code = v_order.place_of_supply
-        INTO v_is_intra_state
-        FROM store.store_settings AS s;
 
         -- Prices include GST. Within the seller's state its halves go to the centre and the state; else it is integrated.
         WITH line AS (
@@ -115,9 +121,9 @@ BEGIN
                 l.rate_bp,
                 l.net - l.tax,
                 l.tax,
-                CASE WHEN v_is_intra_state THEN l.tax / 2 ELSE 0 END,
-                CASE WHEN v_is_intra_state THEN l.tax - l.tax / 2 ELSE 0 END,
-                CASE WHEN v_is_intra_state THEN 0 ELSE l.tax END
+                CASE WHEN v_seen.is_intra_state THEN l.tax / 2 ELSE 0 END,
+                CASE WHEN v_seen.is_intra_state THEN l.tax - l.tax / 2 ELSE 0 END,
+                CASE WHEN v_seen.is_intra_state THEN 0 ELSE l.tax END
             FROM line AS l
             RETURNING gross_amount, discount_amount, tax_amount
         )
@@ -132,38 +138,48 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'KI011', MESSAGE = 'The cart is empty.', DETAIL = '{}';
         END IF;
 
-        SELECT r.tax_rate_bp
-        INTO v_shipping_rate
-        FROM store.shipping_rules AS r
-        WHERE r.is_active
-            AND (r.pincode_prefix IS NULL OR pg_catalog.starts_with(v_order.shipping_address ->> 'pincode', r.pincode_prefix))
-            AND (r.state_code IS NULL OR r.state_code = v_order.shipping_address ->> 'state_code')
-            AND r.min_subtotal <= v_lines.subtotal - v_lines.discount
-        ORDER BY
-            r.priority,
-            r.id
-        LIMIT 1;
-        v_shipping_tax := COALESCE(
-            v_cart.shipping_total
-            - (v_cart.shipping_total * 10000 + (10000 + v_shipping_rate) / 2) / (10000 + v_shipping_rate),
-            0
-        );
+        v_net_total := v_lines.subtotal - v_lines.discount;
+        IF v_cart.shipping_total <> 0 THEN
+            SELECT r.tax_rate_bp
+            INTO v_rate
+            FROM store.shipping_rules AS r
+            WHERE r.is_active
+                AND (
+                    r.pincode_prefix IS NULL
+                    OR pg_catalog.starts_with(v_order.shipping_address ->> 'pincode', r.pincode_prefix)
+                )
+                AND (r.state_code IS NULL OR r.state_code = v_order.shipping_address ->> 'state_code')
+                AND r.min_subtotal <= v_net_total
+            ORDER BY
+                r.priority,
+                r.id
+            LIMIT 1;
+            v_shipping_tax := COALESCE(
+                v_cart.shipping_total - (v_cart.shipping_total * 10000 + (10000 + v_rate) / 2) / (10000 + v_rate), 0
+            );
+        END IF;
+        v_tax_total := v_lines.tax + v_shipping_tax;
+        v_total := v_net_total + v_cart.shipping_total;
 
-        UPDATE store.orders AS o
-        SET subtotal = v_lines.subtotal,
-            discount_total = v_lines.discount,
-            shipping_total = v_cart.shipping_total,
-            shipping_tax = v_shipping_tax,
-            tax_total = v_lines.tax + v_shipping_tax,
-            grand_total = v_lines.subtotal - v_lines.discount + v_cart.shipping_total,
-            taxable_total = v_lines.subtotal - v_lines.discount + v_cart.shipping_total - v_lines.tax - v_shipping_tax,
-            updated_at = pg_catalog.now()
-        WHERE o.id = p_order_id;
+        -- An order that was made with its cart's totals has them already. (What is taxed is the rest of the total, by CHECK.)
+        IF (v_lines.subtotal, v_lines.discount, v_cart.shipping_total, v_shipping_tax, v_tax_total, v_total)
+            IS DISTINCT FROM (
+                v_order.subtotal, v_order.discount_total, v_order.shipping_total, v_order.shipping_tax,
+                v_order.tax_total, v_order.grand_total
+            ) THEN
+            UPDATE store.orders AS o
+            SET subtotal = v_lines.subtotal,
+                discount_total = v_lines.discount,
+                shipping_total = v_cart.shipping_total,
+                shipping_tax = v_shipping_tax,
+                tax_total = v_tax_total,
+                grand_total = v_total,
+                taxable_total = v_total - v_tax_total,
+                updated_at = pg_catalog.now()
+            WHERE o.id = p_order_id;
+        END IF;
 
-        o_result := pg_catalog.jsonb_build_object(
-            'order_id', p_order_id,
-            'grand_total', v_lines.subtotal - v_lines.discount + v_cart.shipping_total
-        );
+        o_result := pg_catalog.jsonb_build_object('order_id', p_order_id, 'grand_total', v_total);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

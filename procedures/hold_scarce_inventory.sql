@@ -3,7 +3,7 @@
 -- Locks:  inventory by (variant, warehouse, bucket), or first stock policies and then inventory; the order is held
 --         by the caller.
 -- Raises: KI001 out_of_stock, by its parts.
--- Emits:  what promise_backorders emits.
+-- Emits:  inventory.locked; what promise_backorders emits.
 -- Called by: lock_inventory
 CREATE OR REPLACE PROCEDURE store.hold_scarce_inventory(
     IN    p_order_id    uuid,
@@ -14,6 +14,9 @@ CREATE OR REPLACE PROCEDURE store.hold_scarce_inventory(
 )
 LANGUAGE plpgsql
 AS $procedure$
+DECLARE
+    v_position bigint;
+    v_variants jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -41,6 +44,47 @@ BEGIN
                 p_order_id => p_order_id, p_expires_at => p_expires_at, p_own_tx => FALSE, o_result => o_result
             );
         END IF;
+
+        WITH touched AS (
+            SELECT
+                l.product_id,
+                l.variant_id,
+                pg_catalog.max(i.version) AS version,
+                pg_catalog.sum(r.quantity) AS quantity
+            FROM store.inventory_reservations AS r
+            INNER JOIN store.order_items AS l ON l.id = r.order_item_id
+            INNER JOIN store.inventory AS i
+                ON i.variant_id = r.variant_id AND i.warehouse_id = r.warehouse_id AND i.bucket = r.bucket
+            WHERE r.order_id = p_order_id
+                AND r.status = 'held'
+            GROUP BY l.product_id, l.variant_id
+        ),
+
+        written AS (
+            INSERT INTO store.outbox (
+                topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
+            )
+            SELECT
+                'catalog',
+                t.product_id,
+                'inventory',
+                t.variant_id,
+                t.version,
+                'inventory.locked',
+                pg_catalog.jsonb_build_object('order_id', p_order_id, 'quantity', t.quantity),
+                p_context ->> 'traceparent'
+            FROM touched AS t
+            RETURNING position, aggregate_id
+        )
+
+        SELECT
+            pg_catalog.max(w.position),
+            pg_catalog.jsonb_agg(w.aggregate_id)
+        INTO v_position, v_variants
+        FROM written AS w;
+        o_result := pg_catalog.jsonb_build_object(
+            'position', GREATEST(v_position, (o_result ->> 'position')::bigint), 'variant_ids', v_variants
+        );
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

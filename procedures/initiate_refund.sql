@@ -4,7 +4,7 @@
 -- Raises: KI030 order_not_found, KI031 order_state, KI040 payment_not_found, KI051 refund_exceeds_captured, KI067
 --         forbidden, KI073 invalid_value; KI052 refund_line_invalid by refund_order_lines.
 -- Emits:  refund.initiated; what restore_inventory and record_refund_step emit.
--- Called by: POST /v1/admin/orders/{id}/refunds, close_order, call_off_lines, settle_capture, settle_return,
+-- Called by: request_refund, decide_refund, close_order, call_off_lines, settle_capture, settle_return,
 --         place_replacement
 CREATE OR REPLACE PROCEDURE store.initiate_refund(
     IN    p_actor_id         uuid,

@@ -3,7 +3,7 @@
 --         hold_scarce_inventory locks when there is no free row for a line.
 -- Raises: KI030 order_not_found, KI004 hold_exists, KI001 out_of_stock.
 -- Emits:  inventory.locked; what hold_scarce_inventory and note_stock_levels emit.
--- Called by: place_order; confirm_paid_order when the money came after the hold had ended.
+-- Called by: place_order, place_replacement; confirm_paid_order when the money came after the hold had ended.
 CREATE OR REPLACE PROCEDURE store.lock_inventory(
     IN    p_order_id    uuid,
     IN    p_expires_at  timestamptz,
@@ -17,7 +17,7 @@ DECLARE
     v_state    text;
     v_free     boolean;
     v_scarce   jsonb;
-    v_crossed  uuid[];
+    v_low      uuid[];
     v_ignored  jsonb;
     v_position bigint;
 BEGIN
@@ -56,6 +56,7 @@ BEGIN
             WITH picked AS MATERIALIZED (
                 SELECT
                     l.id AS order_item_id,
+                    l.product_id,
                     l.variant_id,
                     l.quantity,
                     f.warehouse_id,
@@ -86,7 +87,7 @@ BEGIN
                 WHERE i.variant_id = p.variant_id
                     AND i.warehouse_id = p.warehouse_id
                     AND i.bucket = p.bucket
-                RETURNING p.order_item_id, i.variant_id, i.warehouse_id, i.bucket, p.quantity
+                RETURNING p.*, i.version, i.on_hand - i.reserved AS left_there
             ),
 
             held AS (
@@ -95,16 +96,46 @@ BEGIN
                 )
                 SELECT p_order_id, t.order_item_id, t.variant_id, t.warehouse_id, t.bucket, t.quantity, p_expires_at
                 FROM taken AS t
-                RETURNING order_item_id
+            ),
+
+            written AS (
+                INSERT INTO store.outbox (
+                    topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
+                )
+                SELECT
+                    'catalog',
+                    t.product_id,
+                    'inventory',
+                    t.variant_id,
+                    t.version,
+                    'inventory.locked',
+                    pg_catalog.jsonb_build_object('order_id', p_order_id, 'quantity', t.quantity),
+                    p_context ->> 'traceparent'
+                FROM taken AS t
+                RETURNING position
             )
 
-            SELECT pg_catalog.count(*) = (
-                SELECT pg_catalog.count(*)
-                FROM store.order_items AS l
-                WHERE l.order_id = p_order_id
-            )
-            INTO v_free
-            FROM held AS h;
+            SELECT
+                pg_catalog.count(*) = (
+                    SELECT pg_catalog.count(*)
+                    FROM store.order_items AS l
+                    WHERE l.order_id = p_order_id
+                ),
+                (SELECT pg_catalog.max(w.position) FROM written AS w),
+                -- A row that still has more than the threshold says enough; only else are the others added up.
+                pg_catalog.array_agg(t.variant_id) FILTER (
+                    WHERE t.left_there <= (
+                        SELECT CASE n.level
+                            WHEN 'low' THEN 0 ELSE COALESCE(n.low_stock_threshold, s.low_stock_threshold)
+                        END
+                        FROM store.stock_levels AS n
+                        CROSS JOIN store.store_settings AS s
+                        WHERE n.variant_id = t.variant_id
+                            AND n.level <> 'out'
+                    )
+                )
+            INTO v_free, v_position, v_low
+            FROM taken AS t;
             IF NOT v_free THEN
                 RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = 'A line found no free row.';
             END IF;
@@ -117,68 +148,30 @@ BEGIN
                 p_order_id => p_order_id, p_expires_at => p_expires_at, p_context => p_context,
                 p_own_tx => FALSE, o_result => v_scarce
             );
+            v_position := (v_scarce ->> 'position')::bigint;
+            v_low := pg_catalog.translate(v_scarce ->> 'variant_ids', '[]', '{}')::uuid[];
         END IF;
 
-        WITH touched AS (
-            SELECT
-                l.product_id,
-                l.variant_id,
-                pg_catalog.max(i.version) AS version,
-                pg_catalog.sum(r.quantity) AS quantity,
-                pg_catalog.max(i.on_hand - i.reserved) AS left_there
-            FROM store.inventory_reservations AS r
-            INNER JOIN store.order_items AS l ON l.id = r.order_item_id
-            INNER JOIN store.inventory AS i
-                ON i.variant_id = r.variant_id AND i.warehouse_id = r.warehouse_id AND i.bucket = r.bucket
-            WHERE r.order_id = p_order_id
-                AND r.status = 'held'
-            GROUP BY l.product_id, l.variant_id
-        ),
-
-        written AS (
-            INSERT INTO store.outbox (
-                topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
-            )
-            SELECT
-                'catalog',
-                t.product_id,
-                'inventory',
-                t.variant_id,
-                t.version,
-                'inventory.locked',
-                pg_catalog.jsonb_build_object('order_id', p_order_id, 'quantity', t.quantity),
-                p_context ->> 'traceparent'
-            FROM touched AS t
-            RETURNING position
-        )
-
-        SELECT
-            (SELECT pg_catalog.max(w.position) FROM written AS w),
-            (
-                -- A row that still has more than the threshold says enough; only else are the others added up.
-                SELECT pg_catalog.array_agg(t.variant_id)
-                FROM touched AS t
-                INNER JOIN store.stock_levels AS n ON n.variant_id = t.variant_id AND n.level <> 'out'
-                CROSS JOIN store.store_settings AS s
-                CROSS JOIN LATERAL (
-                    SELECT CASE n.level WHEN 'low' THEN 0 ELSE COALESCE(n.low_stock_threshold, s.low_stock_threshold) END AS units
-                ) AS h
-                WHERE t.left_there <= h.units
-                    AND h.units >= (
-                        SELECT pg_catalog.sum(i.on_hand - i.reserved)
-                        FROM store.inventory AS i
-                        INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id AND w.is_active
-                        WHERE i.variant_id = t.variant_id
-                    )
-            )
-        INTO v_position, v_crossed;
-        IF v_crossed IS NOT NULL THEN
+        IF v_low IS NOT NULL THEN
+            SELECT pg_catalog.array_agg(n.variant_id)
+            INTO v_low
+            FROM store.stock_levels AS n
+            CROSS JOIN store.store_settings AS s
+            WHERE n.variant_id = ANY(v_low)
+                AND n.level <> 'out'
+                AND CASE n.level WHEN 'low' THEN 0 ELSE COALESCE(n.low_stock_threshold, s.low_stock_threshold) END >= (
+                    SELECT pg_catalog.sum(i.on_hand - i.reserved)
+                    FROM store.inventory AS i
+                    INNER JOIN store.warehouses AS w ON w.id = i.warehouse_id AND w.is_active
+                    WHERE i.variant_id = n.variant_id
+                );
+        END IF;
+        IF v_low IS NOT NULL THEN
             CALL store.note_stock_levels(
-                p_variant_ids => v_crossed, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
+                p_variant_ids => v_low, p_context => p_context, p_own_tx => FALSE, o_result => v_ignored
             );
         END IF;
 
-        v_position := GREATEST(v_position, (v_scarce ->> 'position')::bigint);
         o_result := pg_catalog.jsonb_build_object('order_id', p_order_id, 'expires_at', p_expires_at, 'position', v_position);
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN

@@ -1,6 +1,6 @@
 -- match_cod_lines: find the order of lines of remittances, and bring down what their couriers owe of its cash; without
 --         ids, of those that were waiting for cash that is booked by now.
--- Locks:  lines (those that nobody else has), then the cash of their orders, order by order.
+-- Locks:  lines (those that nobody else has), then the cash that each is about (by order).
 -- Raises: nothing of its own.
 -- Emits:  cod.remitted
 -- Called by: settle_cod_remittance, close_cod_line, the worker

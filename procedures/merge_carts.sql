@@ -16,6 +16,8 @@ DECLARE
     v_guest_id uuid;
     v_cart_id  uuid;
     v_locked   integer;
+    v_before   jsonb;
+    v_left     jsonb;
     v_settings store.store_settings%ROWTYPE;
 BEGIN
     BEGIN
@@ -62,6 +64,11 @@ BEGIN
         END LOOP;
 
         IF v_guest_id IS NOT NULL THEN
+            SELECT pg_catalog.jsonb_object_agg(i.variant_id, i.quantity)
+            INTO v_before
+            FROM store.cart_items AS i
+            WHERE i.cart_id = v_cart_id;
+
             -- Quantities add up within the limits; lines that find no room in the cart are left behind, the latest first.
             INSERT INTO store.cart_items AS i (cart_id, variant_id, quantity, unit_price, mrp, previous_unit_price)
             SELECT
@@ -102,6 +109,24 @@ BEGIN
                 ),
                 updated_at = pg_catalog.now();
 
+            -- What found no room is told, so that the shopper is not left to miss it.
+            SELECT pg_catalog.jsonb_agg(
+                pg_catalog.jsonb_build_object('sku', v.sku, 'quantity', w.quantity - COALESCE(i.quantity, 0))
+                ORDER BY w.id
+            )
+            INTO v_left
+            FROM (
+                SELECT
+                    g.id,
+                    g.variant_id,
+                    g.quantity + COALESCE((v_before ->> g.variant_id::text)::bigint, 0) AS quantity
+                FROM store.cart_items AS g
+                WHERE g.cart_id = v_guest_id
+            ) AS w
+            INNER JOIN store.product_variants AS v ON v.id = w.variant_id
+            LEFT JOIN store.cart_items AS i ON i.cart_id = v_cart_id AND i.variant_id = w.variant_id
+            WHERE w.quantity > COALESCE(i.quantity, 0);
+
             -- The guest's coupons come along where the shopper's cart has none; which of them fit is reprice_cart's to say.
             INSERT INTO store.cart_coupons (cart_id, coupon_id, position)
             SELECT
@@ -139,6 +164,7 @@ BEGIN
                 p_own_tx => FALSE,
                 o_result => o_result
             );
+            o_result := o_result || pg_catalog.jsonb_build_object('left_behind', COALESCE(v_left, '[]'));
         ELSE
             SELECT pg_catalog.jsonb_build_object('id', c.id)
             INTO o_result

@@ -3,7 +3,8 @@
 -- Locks:  the order is held by the caller; invoice series when it ships without an invoice.
 -- Raises: nothing of its own.
 -- Emits:  invoice.issued, when it ships without one.
--- Called by: record_order_step (p_step: packed, shipped, cancelled), record_refund_step (p_step: refunded)
+-- Called by: record_order_step (p_step: packed, shipped, cancelled), update_shipment (shipped), record_refund_step
+--         (refunded)
 CREATE OR REPLACE PROCEDURE store.note_due_document(
     IN    p_order_id   uuid,
     IN    p_step       text,

@@ -3,7 +3,7 @@
 -- Locks:  order, then payment.
 -- Raises: KI040 payment_not_found.
 -- Emits:  payment.expired
--- Called by: the worker and POST /v1/admin/payments/{id}/check, after what the gateway took was booked by
+-- Called by: the worker and POST /v1/admin/payments/{id}/check; after what the gateway took was booked by
 --         payment_webhook
 CREATE OR REPLACE PROCEDURE store.note_payment_check(
     IN    p_payment_id  uuid,

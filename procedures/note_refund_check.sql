@@ -2,7 +2,7 @@
 -- Locks:  refund.
 -- Raises: KI050 refund_not_found.
 -- Emits:  nothing.
--- Called by: the worker, after how the refund ended was booked by payment_webhook
+-- Called by: the worker; after how the refund ended was booked by payment_webhook
 CREATE OR REPLACE PROCEDURE store.note_refund_check(
     IN    p_refund_id  uuid,
     IN    p_answer     text,

@@ -2,8 +2,9 @@
 -- Locks:  stock levels (those that nobody else has locked; who has one notes it). Never waits.
 -- Raises: nothing of its own.
 -- Emits:  inventory.low, inventory.back_in_stock
--- Called by: lock_inventory, release_holds, restore_inventory, allocate_backorders and move_stock for the SKUs they
---         touched; the worker with no SKUs, for what two sales at one moment hid from each other.
+-- Called by: lock_inventory, release_holds, restore_inventory, allocate_backorders, move_stock and
+--         set_low_stock_threshold for the SKUs they touched; the worker with no SKUs, for what two sales at one moment
+--         hid from each other.
 CREATE OR REPLACE PROCEDURE store.note_stock_levels(
     IN    p_variant_ids  uuid[]  DEFAULT NULL,
     IN    p_limit        integer DEFAULT 1000,

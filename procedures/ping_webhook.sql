@@ -1,5 +1,5 @@
 -- ping_webhook: let staff send a subscriber a test: who may, where to, and what it is signed with.
--- Locks:  nothing: an attempt changes nothing.
+-- Locks:  the subscriber (shared): an attempt changes nothing.
 -- Raises: KI067 forbidden, KI090 webhook_not_found.
 -- Emits:  nothing.
 -- Called by: POST /v1/admin/webhooks/{id}/test

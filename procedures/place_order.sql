@@ -16,8 +16,7 @@ CREATE OR REPLACE PROCEDURE store.place_order(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_cart       store.carts%ROWTYPE;
-    v_expires_at timestamptz;
+    v_cart       record;
     v_order_id   uuid;
     v_coupon     record;
     v_total      bigint;
@@ -28,15 +27,23 @@ BEGIN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        SELECT c.*
+        SELECT
+            c.id,
+            c.version,
+            c.currency,
+            c.subtotal,
+            c.discount_total,
+            c.shipping_total,
+            c.tax_total,
+            c.grand_total,
+            pg_catalog.now() + pg_catalog.make_interval(secs => s.hold_seconds) AS expires_at
         INTO v_cart
         FROM store.carts AS c
+        CROSS JOIN store.store_settings AS s
         WHERE c.id = p_cart_id
-        FOR UPDATE;
-        SELECT pg_catalog.now() + pg_catalog.make_interval(secs => s.hold_seconds)
-        INTO v_expires_at
-        FROM store.store_settings AS s;
+        FOR UPDATE OF c;
 
+        -- With the cart's totals, which freeze_order_pricing works out again line by line, and writes where they differ.
         INSERT INTO store.orders (
             user_id,
             cart_id,
@@ -45,6 +52,10 @@ BEGIN
             payment_method,
             currency,
             subtotal,
+            discount_total,
+            shipping_total,
+            tax_total,
+            taxable_total,
             grand_total,
             hold_expires_at,
             shipping_address,
@@ -58,9 +69,13 @@ BEGIN
             'pending_payment',
             p_payment_method,
             v_cart.currency,
-            0,
-            0,
-            v_expires_at,
+            v_cart.subtotal,
+            v_cart.discount_total,
+            v_cart.shipping_total,
+            v_cart.tax_total,
+            v_cart.grand_total - v_cart.tax_total,
+            v_cart.grand_total,
+            v_cart.expires_at,
             p_address,
             p_address ->> 'state_code',
             p_note
@@ -98,7 +113,7 @@ BEGIN
 
         CALL store.lock_inventory(
             p_order_id => v_order_id,
-            p_expires_at => v_expires_at,
+            p_expires_at => v_cart.expires_at,
             p_context => p_context,
             p_own_tx => FALSE,
             o_result => v_ignored

@@ -1,7 +1,7 @@
 -- place_replacement: make the order that goods given back are exchanged for: their money goes over, and other stock
 --         leaves the shelf.
--- Locks:  the old order (held by the caller), inventory of both by (variant, warehouse, bucket), refund; the new order
---         is nobody else's yet.
+-- Locks:  the old order and its return (held by the caller), inventory of both by (variant, warehouse, bucket), refund;
+--         the new order is nobody else's yet.
 -- Raises: by its parts KI001 out_of_stock, KI051 refund_exceeds_captured.
 -- Emits:  order.created of the new order; refund.initiated and refund.succeeded of the old; inventory.locked,
 --         inventory.decreased.

@@ -18,8 +18,9 @@ LANGUAGE plpgsql
 AS $procedure$
 DECLARE
     v_checked     jsonb;
-    v_seen        record;
     v_total       bigint;
+    v_is_short    boolean;
+    v_is_flagged  boolean;
     v_short       jsonb;
     v_problems    jsonb;
     v_cod_limit   bigint;
@@ -31,10 +32,12 @@ BEGIN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        PERFORM 1
-        FROM store.carts AS c
-        WHERE c.id = p_cart_id
-        FOR UPDATE;
+        IF p_own_tx THEN
+            PERFORM 1
+            FROM store.carts AS c
+            WHERE c.id = p_cart_id
+            FOR UPDATE;
+        END IF;
 
         CALL store.replace_pending_order(
             p_user_id => p_user_id,
@@ -53,34 +56,16 @@ BEGIN
             o_result => v_checked
         );
 
-        -- One look at the lines says that all is well, which it mostly is; what is not is listed only then.
-        SELECT
-            pg_catalog.count(*) AS lines,
-            COALESCE(pg_catalog.bool_or(i.status = 'insufficient_stock'), FALSE) AS is_short,
-            COALESCE(
-                pg_catalog.bool_or(
-                    i.status NOT IN ('ok', 'insufficient_stock')
-                    OR i.previous_unit_price IS NOT NULL
-                    OR i.quantity > LEAST(v.max_per_order, s.max_line_quantity)
-                ),
-                FALSE
-            ) AS is_wrong,
-            pg_catalog.bool_or(i.status NOT IN ('ok', 'insufficient_stock')) AS is_flagged
-        INTO v_seen
-        FROM store.cart_items AS i
-        INNER JOIN store.product_variants AS v ON v.id = i.variant_id
-        CROSS JOIN store.store_settings AS s
-        WHERE i.cart_id = p_cart_id;
-        SELECT c.grand_total
-        INTO v_total
-        FROM store.carts AS c
-        WHERE c.id = p_cart_id;
+        -- What is not well is listed only when something is not.
+        v_total := (v_checked ->> 'grand_total')::bigint;
+        v_is_short := (v_checked ->> 'is_short')::boolean;
+        v_is_flagged := (v_checked ->> 'is_flagged')::boolean;
 
-        IF v_seen.lines = 0 THEN
+        IF v_checked -> 'lines' = '0' THEN
             RAISE EXCEPTION USING ERRCODE = 'KI011', MESSAGE = 'The cart is empty.', DETAIL = '{}';
         END IF;
         -- Sold out is one refusal, whether it is seen now or a moment later when the stock is locked.
-        IF v_seen.is_short AND NOT v_seen.is_flagged THEN
+        IF v_is_short AND NOT v_is_flagged THEN
             SELECT pg_catalog.jsonb_agg(
                 pg_catalog.jsonb_build_object(
                     'sku', v.sku, 'wanted', i.quantity, 'available', COALESCE(i.available_quantity, 0)
@@ -97,7 +82,8 @@ BEGIN
                 MESSAGE = 'There is not enough stock for the order.',
                 DETAIL = pg_catalog.jsonb_build_object('lines', v_short)::text;
         END IF;
-        IF v_seen.is_short OR v_seen.is_wrong OR v_checked -> 'dropped_coupons' <> '[]' OR v_total <> p_expected_total THEN
+        IF v_is_short OR v_is_flagged OR (v_checked ->> 'is_wrong')::boolean
+            OR v_checked -> 'dropped_coupons' <> '[]' OR v_total <> p_expected_total THEN
             CALL store.list_cart_problems(
                 p_cart_id => p_cart_id,
                 p_dropped => v_checked -> 'dropped_coupons',

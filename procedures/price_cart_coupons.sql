@@ -15,10 +15,14 @@ AS $procedure$
 DECLARE
     v_ids           uuid[];
     v_left          bigint[];
+    v_left_before   bigint[];
+    v_is_stale      boolean;
     v_subtotal      bigint;
     v_coupon        record;
     v_spread        jsonb;
     v_reason        text;
+    v_discount      bigint;
+    v_is_free       boolean;
     v_applied       integer := 0;
     v_all_stackable boolean := TRUE;
     v_free_shipping boolean := FALSE;
@@ -31,18 +35,23 @@ BEGIN
         END IF;
 
         SELECT
-            pg_catalog.array_agg(i.id ORDER BY i.id),
-            pg_catalog.array_agg(i.unit_price * i.quantity ORDER BY i.id),
-            COALESCE(pg_catalog.sum(i.unit_price * i.quantity), 0)
-        INTO v_ids, v_left, v_subtotal
+            pg_catalog.array_agg(i.id ORDER BY i.id) FILTER (WHERE i.status <> 'unavailable'),
+            pg_catalog.array_agg(i.unit_price * i.quantity ORDER BY i.id) FILTER (WHERE i.status <> 'unavailable'),
+            pg_catalog.array_agg(i.unit_price * i.quantity - i.discount_amount ORDER BY i.id)
+                FILTER (WHERE i.status <> 'unavailable'),
+            pg_catalog.bool_or(i.status = 'unavailable' AND i.discount_amount <> 0),
+            COALESCE(pg_catalog.sum(i.unit_price * i.quantity) FILTER (WHERE i.status <> 'unavailable'), 0)
+        INTO v_ids, v_left, v_left_before, v_is_stale, v_subtotal
         FROM store.cart_items AS i
-        WHERE i.cart_id = p_cart_id
-            AND i.status <> 'unavailable';
+        WHERE i.cart_id = p_cart_id;
 
         FOR v_coupon IN
             SELECT
                 k.coupon_id,
                 k.status,
+                k.reason AS reason_before,
+                k.discount_amount,
+                k.free_shipping,
                 c.code,
                 c.kind,
                 c.stackable,
@@ -79,7 +88,7 @@ BEGIN
             WHERE k.cart_id = p_cart_id
             ORDER BY k.position
         LOOP
-            v_spread := '{"discount": 0}';
+            v_discount := 0;
             v_reason := v_coupon.reason;
             IF v_reason IS NULL AND v_applied > 0 AND NOT (v_all_stackable AND v_coupon.stackable) THEN
                 v_reason := 'not_stackable';
@@ -99,43 +108,45 @@ BEGIN
                 v_applied := v_applied + 1;
                 v_all_stackable := v_all_stackable AND v_coupon.stackable;
                 v_free_shipping := v_free_shipping OR v_coupon.kind = 'free_shipping';
-                SELECT pg_catalog.array_agg(l.amount::bigint ORDER BY l.line)
-                INTO v_left
-                FROM pg_catalog.jsonb_array_elements_text(v_spread -> 'left') WITH ORDINALITY AS l (amount, line);
+                v_discount := (v_spread ->> 'discount')::bigint;
+                -- A list of numbers reads the same in both notations but for its brackets.
+                v_left := pg_catalog.translate(v_spread ->> 'left', '[]', '{}')::bigint[];
             ELSIF v_coupon.status = 'applied' THEN
                 v_dropped := v_dropped || pg_catalog.jsonb_build_object('coupon', v_coupon.code, 'reason', v_reason);
             END IF;
 
-            UPDATE store.cart_coupons AS k
-            SET status = CASE WHEN v_reason IS NULL THEN 'applied' ELSE 'inapplicable' END,
-                reason = v_reason,
-                discount_amount = CASE WHEN v_reason IS NULL THEN (v_spread ->> 'discount')::bigint ELSE 0 END,
-                free_shipping = v_reason IS NULL AND v_coupon.kind = 'free_shipping'
-            WHERE k.cart_id = p_cart_id
-                AND k.coupon_id = v_coupon.coupon_id
-                AND (k.reason, k.discount_amount, k.free_shipping) IS DISTINCT FROM (
-                    v_reason,
-                    CASE WHEN v_reason IS NULL THEN (v_spread ->> 'discount')::bigint ELSE 0 END,
-                    v_reason IS NULL AND v_coupon.kind = 'free_shipping'
-                );
-            v_changed := v_changed OR FOUND;
+            v_is_free := v_reason IS NULL AND v_coupon.kind = 'free_shipping';
+            IF v_coupon.reason_before IS DISTINCT FROM v_reason
+                OR v_coupon.discount_amount <> v_discount
+                OR v_coupon.free_shipping <> v_is_free THEN
+                UPDATE store.cart_coupons AS k
+                SET status = CASE WHEN v_reason IS NULL THEN 'applied' ELSE 'inapplicable' END,
+                    reason = v_reason,
+                    discount_amount = v_discount,
+                    free_shipping = v_is_free
+                WHERE k.cart_id = p_cart_id
+                    AND k.coupon_id = v_coupon.coupon_id;
+                v_changed := TRUE;
+            END IF;
         END LOOP;
 
-        UPDATE store.cart_items AS i
-        SET discount_amount = d.amount
-        FROM (
-            SELECT
-                x.id,
-                COALESCE(x.unit_price * x.quantity - l.amount, 0) AS amount
-            FROM store.cart_items AS x
-            LEFT JOIN ROWS FROM (
-                pg_catalog.unnest(v_ids),
-                pg_catalog.unnest(v_left)
-            ) AS l (id, amount) ON l.id = x.id
-            WHERE x.cart_id = p_cart_id
-        ) AS d
-        WHERE i.id = d.id
-            AND i.discount_amount <> d.amount;
+        IF v_is_stale OR v_left IS DISTINCT FROM v_left_before THEN
+            UPDATE store.cart_items AS i
+            SET discount_amount = d.amount
+            FROM (
+                SELECT
+                    x.id,
+                    COALESCE(x.unit_price * x.quantity - l.amount, 0) AS amount
+                FROM store.cart_items AS x
+                LEFT JOIN ROWS FROM (
+                    pg_catalog.unnest(v_ids),
+                    pg_catalog.unnest(v_left)
+                ) AS l (id, amount) ON l.id = x.id
+                WHERE x.cart_id = p_cart_id
+            ) AS d
+            WHERE i.id = d.id
+                AND i.discount_amount <> d.amount;
+        END IF;
 
         o_result := pg_catalog.jsonb_build_object(
             'free_shipping', v_free_shipping, 'changed', v_changed, 'dropped', v_dropped

@@ -14,7 +14,8 @@ CREATE OR REPLACE PROCEDURE store.price_cart_shipping(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_address record;
+    v_pincode text;
+    v_state   text;
     v_rule    record;
     v_charge  bigint;
 BEGIN
@@ -23,12 +24,14 @@ BEGIN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        SELECT
-            a.pincode,
-            a.state_code
-        INTO v_address
-        FROM store.addresses AS a
-        WHERE a.id = p_address_id;
+        IF p_address_id IS NOT NULL THEN
+            SELECT
+                a.pincode,
+                a.state_code
+            INTO v_pincode, v_state
+            FROM store.addresses AS a
+            WHERE a.id = p_address_id;
+        END IF;
 
         -- With no address yet, only the rules that are for everywhere can be told to fit.
         SELECT
@@ -38,8 +41,8 @@ BEGIN
         INTO v_rule
         FROM store.shipping_rules AS r
         WHERE r.is_active
-            AND (r.pincode_prefix IS NULL OR pg_catalog.starts_with(v_address.pincode, r.pincode_prefix))
-            AND (r.state_code IS NULL OR r.state_code = v_address.state_code)
+            AND (r.pincode_prefix IS NULL OR pg_catalog.starts_with(v_pincode, r.pincode_prefix))
+            AND (r.state_code IS NULL OR r.state_code = v_state)
             AND r.min_subtotal <= p_amount
         ORDER BY
             r.priority,
@@ -51,7 +54,7 @@ BEGIN
                 ERRCODE = 'KI034',
                 MESSAGE = 'The store does not deliver to this address.',
                 DETAIL = pg_catalog.jsonb_build_object(
-                    'address_id', p_address_id, 'pincode', v_address.pincode, 'state_code', v_address.state_code
+                    'address_id', p_address_id, 'pincode', v_pincode, 'state_code', v_state
                 )::text;
         END IF;
 

@@ -18,10 +18,9 @@ CREATE OR REPLACE PROCEDURE store.record_order_step(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_order    store.orders%ROWTYPE;
-    v_from     text;
-    v_position bigint;
-    v_ignored  jsonb;
+    v_order   store.orders%ROWTYPE;
+    v_from    text;
+    v_ignored jsonb;
 BEGIN
     BEGIN
         IF p_own_tx THEN
@@ -79,25 +78,27 @@ BEGIN
             RETURNING o.* INTO v_order;
         END IF;
 
-        INSERT INTO store.order_events (order_id, type, from_status, to_status, actor_kind, actor_id, detail)
-        VALUES (p_order_id, p_event, v_from, p_to_status, p_actor_kind, p_actor_id, p_detail);
-
-        INSERT INTO store.outbox (
-            topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
+        WITH noted AS (
+            INSERT INTO store.order_events (order_id, type, from_status, to_status, actor_kind, actor_id, detail)
+            VALUES (p_order_id, p_event, v_from, p_to_status, p_actor_kind, p_actor_id, p_detail)
+        ),
+        written AS (
+            INSERT INTO store.outbox (
+                topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, payload, traceparent
+            )
+            VALUES (
+                'orders',
+                p_order_id,
+                'order',
+                p_order_id,
+                v_order.version,
+                p_event,
+                pg_catalog.jsonb_build_object('status', v_order.status),
+                p_context ->> 'traceparent'
+            )
+            RETURNING position
         )
-        VALUES (
-            'orders',
-            p_order_id,
-            'order',
-            p_order_id,
-            v_order.version,
-            p_event,
-            pg_catalog.jsonb_build_object('status', v_order.status),
-            p_context ->> 'traceparent'
-        )
-        RETURNING position INTO v_position;
-
-        o_result := pg_catalog.jsonb_build_object(
+        SELECT pg_catalog.jsonb_build_object(
             'id', v_order.id,
             'number', v_order.number,
             'status', v_order.status,
@@ -170,8 +171,10 @@ BEGIN
             'note', v_order.note,
             'version', v_order.version,
             'created_at', v_order.created_at,
-            'position', v_position
-        );
+            'position', x.position
+        )
+        INTO o_result
+        FROM written AS x;
     EXCEPTION WHEN OTHERS THEN
         IF p_own_tx THEN
             ROLLBACK;

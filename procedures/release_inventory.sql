@@ -2,7 +2,7 @@
 -- Locks:  order, then inventory by (variant, warehouse, bucket).
 -- Raises: KI030 order_not_found.
 -- Emits:  inventory.released
--- Called by: close_order, replace_pending_order
+-- Called by: close_order
 CREATE OR REPLACE PROCEDURE store.release_inventory(
     IN    p_order_id  uuid,
     IN    p_context   jsonb   DEFAULT '{}',

@@ -17,7 +17,7 @@ CREATE OR REPLACE PROCEDURE store.reprice_cart(
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_cart             store.carts%ROWTYPE;
+    v_cart             record;
     v_pending_order_id uuid;
     v_lines            jsonb;
     v_coupons          jsonb;
@@ -30,7 +30,10 @@ BEGIN
             SET LOCAL ROLE kirana_writer;
         END IF;
 
-        SELECT c.*
+        SELECT
+            c.user_id,
+            c.subtotal,
+            c.discount_total
         INTO v_cart
         FROM store.carts AS c
         WHERE c.id = p_cart_id
@@ -60,24 +63,38 @@ BEGIN
             o_result => v_coupons
         );
 
-        -- GST is inside the price: what is left of the net amount when the tax is taken out again, line by line.
+        -- GST is inside the price: what is left of the net amount when the tax is taken out again, line by line. The same
+        -- look at the lines says what a checkout asks: whether all is well, which it mostly is.
         SELECT
-            COALESCE(pg_catalog.sum(i.unit_price * i.quantity), 0)::bigint AS subtotal,
-            COALESCE(pg_catalog.sum(i.discount_amount), 0)::bigint AS discount,
+            COALESCE(pg_catalog.sum(i.unit_price * i.quantity) FILTER (WHERE a.counts), 0)::bigint AS subtotal,
+            COALESCE(pg_catalog.sum(i.discount_amount) FILTER (WHERE a.counts), 0)::bigint AS discount,
             COALESCE(
                 pg_catalog.sum(
                     a.net - (a.net * 10000 + (10000 + t.rate_bp) / 2) / (10000 + t.rate_bp)
-                ),
+                ) FILTER (WHERE a.counts),
                 0
             )::bigint AS tax,
-            pg_catalog.count(*) AS lines
+            pg_catalog.count(*) FILTER (WHERE a.counts) AS lines,
+            pg_catalog.count(*) AS all_lines,
+            COALESCE(pg_catalog.bool_or(i.status = 'insufficient_stock'), FALSE) AS is_short,
+            COALESCE(pg_catalog.bool_or(i.status NOT IN ('ok', 'insufficient_stock')), FALSE) AS is_flagged,
+            COALESCE(
+                pg_catalog.bool_or(
+                    i.previous_unit_price IS NOT NULL OR i.quantity > LEAST(v.max_per_order, s.max_line_quantity)
+                ),
+                FALSE
+            ) AS is_wrong
         INTO v_total
         FROM store.cart_items AS i
         INNER JOIN store.product_variants AS v ON v.id = i.variant_id
         INNER JOIN store.tax_classes AS t ON t.code = v.tax_class_code
-        CROSS JOIN LATERAL (SELECT i.unit_price * i.quantity - i.discount_amount AS net) AS a
-        WHERE i.cart_id = p_cart_id
-            AND i.status <> 'unavailable';
+        CROSS JOIN store.store_settings AS s
+        CROSS JOIN LATERAL (
+            SELECT
+                i.unit_price * i.quantity - i.discount_amount AS net,
+                i.status <> 'unavailable' AS counts
+        ) AS a
+        WHERE i.cart_id = p_cart_id;
 
         CALL store.price_cart_shipping(
             p_address_id => p_address_id,
@@ -105,9 +122,14 @@ BEGIN
             validated_version = CASE WHEN p_validating THEN c.version + v_changed::integer ELSE c.validated_version END,
             validated_at = CASE WHEN p_validating THEN pg_catalog.now() ELSE c.validated_at END,
             updated_at = pg_catalog.now()
-        WHERE c.id = p_cart_id;
-
-        o_result := '{}';
+        WHERE c.id = p_cart_id
+        RETURNING pg_catalog.jsonb_build_object(
+            'grand_total', c.grand_total,
+            'lines', v_total.all_lines,
+            'is_short', v_total.is_short,
+            'is_flagged', v_total.is_flagged,
+            'is_wrong', v_total.is_wrong
+        ) INTO o_result;
         IF p_show THEN
             CALL store.show_cart(
                 p_cart_id => p_cart_id,

@@ -3,7 +3,8 @@
 -- Locks:  order, then inventory by (variant, warehouse, bucket).
 -- Raises: KI030 order_not_found.
 -- Emits:  inventory.increased; what note_stock_levels emits.
--- Called by: initiate_refund, call_off_lines (the lines that staff chose to restock), close_order (all that is left)
+-- Called by: initiate_refund, call_off_lines, settle_return (the lines that staff chose to restock), close_order (all
+--         that is left)
 CREATE OR REPLACE PROCEDURE store.restore_inventory(
     IN    p_order_id   uuid,
     IN    p_lines      jsonb   DEFAULT NULL,

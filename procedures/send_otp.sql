@@ -2,7 +2,7 @@
 -- Locks:  the network address and then the phone (both advisory, so that parallel sends are counted), the pending OTP.
 -- Raises: KI060 otp_rate_limited.
 -- Emits:  nothing.
--- Called by: POST /v1/auth/otp, which sends the code itself once this has committed.
+-- Called by: invite_staff, POST /v1/auth/otp; the code itself is sent once this has committed.
 CREATE OR REPLACE PROCEDURE store.send_otp(
     IN    p_phone      text,
     IN    p_purpose    text,

@@ -18,7 +18,7 @@ DECLARE
     v_line      record;
     v_wanted    bigint;
     v_limit     integer;
-    v_lines     bigint;
+    v_pending   uuid;
     v_available bigint;
 BEGIN
     BEGIN
@@ -35,7 +35,17 @@ BEGIN
             i.id,
             COALESCE(i.quantity, 0) AS quantity,
             s.max_line_quantity,
-            s.max_cart_lines
+            s.max_cart_lines,
+            (
+                SELECT COALESCE(pg_catalog.sum(n.on_hand - n.reserved), 0)
+                FROM store.inventory AS n
+                INNER JOIN store.warehouses AS w ON w.id = n.warehouse_id AND w.is_active
+                WHERE n.variant_id = v.id
+            ) AS stock,
+            CASE
+                WHEN i.id IS NULL
+                THEN (SELECT pg_catalog.count(*) FROM store.cart_items AS x WHERE x.cart_id = p_cart_id)
+            END AS lines
         INTO v_line
         FROM store.product_variants AS v
         INNER JOIN store.products AS p ON p.id = v.product_id
@@ -74,69 +84,81 @@ BEGIN
                             'limit', v_limit, 'sku', p_sku, 'quantity', v_wanted, 'in_cart', v_line.quantity
                         )::text;
                 END IF;
-                SELECT
-                    COALESCE(pg_catalog.sum(n.on_hand - n.reserved), 0)
-                    + COALESCE(
-                        (
-                            SELECT pg_catalog.sum(r.quantity)
-                            FROM store.carts AS c
-                            INNER JOIN store.orders AS o ON o.user_id = c.user_id AND o.status = 'pending_payment'
-                            INNER JOIN store.inventory_reservations AS r ON r.order_id = o.id AND r.status = 'held'
-                            WHERE c.id = p_cart_id
-                                AND r.variant_id = v_line.variant_id
-                        ),
-                        0
+                IF v_line.stock <= 0 THEN
+                    -- What the shopper's own unpaid order holds, and what is sold beyond the stock, is there as well. (Its own
+                    -- statement: in a join the planner may begin with whatever few orders wait for payment just then.)
+                    SELECT o.id
+                    INTO v_pending
+                    FROM store.orders AS o
+                    WHERE o.user_id = (
+                        SELECT c.user_id
+                        FROM store.carts AS c
+                        WHERE c.id = p_cart_id
                     )
-                    + COALESCE(
-                        (
-                            SELECT p.backorder_limit - p.backordered
-                            FROM store.stock_policies AS p
-                            WHERE p.variant_id = v_line.variant_id
-                                AND p.policy <> 'deny'
-                        ),
-                        0
-                    )
-                    + COALESCE(
-                        (
-                            SELECT pg_catalog.sum(b.quantity)
-                            FROM store.carts AS c
-                            INNER JOIN store.orders AS o ON o.user_id = c.user_id AND o.status = 'pending_payment'
-                            INNER JOIN store.backorders AS b ON b.order_id = o.id AND b.status = 'promised'
-                            WHERE c.id = p_cart_id
-                                AND b.variant_id = v_line.variant_id
-                        ),
-                        0
-                    )
-                INTO v_available
-                FROM store.inventory AS n
-                INNER JOIN store.warehouses AS w ON w.id = n.warehouse_id AND w.is_active
-                WHERE n.variant_id = v_line.variant_id;
-                IF v_available <= 0 THEN
-                    RAISE EXCEPTION USING
-                        ERRCODE = 'KI001',
-                        MESSAGE = 'This SKU is sold out.',
-                        DETAIL = pg_catalog.jsonb_build_object(
-                            'lines',
-                            pg_catalog.jsonb_build_array(
-                                pg_catalog.jsonb_build_object('sku', p_sku, 'wanted', v_wanted, 'available', 0)
-                            )
-                        )::text;
+                        AND o.status = 'pending_payment';
+                    v_available := v_line.stock
+                        + COALESCE(
+                            (
+                                SELECT pg_catalog.sum(r.quantity)
+                                FROM store.inventory_reservations AS r
+                                WHERE r.order_id = v_pending
+                                    AND r.variant_id = v_line.variant_id
+                                    AND r.status = 'held'
+                            ),
+                            0
+                        )
+                        + COALESCE(
+                            (
+                                SELECT p.backorder_limit - p.backordered
+                                FROM store.stock_policies AS p
+                                WHERE p.variant_id = v_line.variant_id
+                                    AND p.policy <> 'deny'
+                            ),
+                            0
+                        )
+                        + COALESCE(
+                            (
+                                SELECT pg_catalog.sum(b.quantity)
+                                FROM store.backorders AS b
+                                WHERE b.order_id = v_pending
+                                    AND b.variant_id = v_line.variant_id
+                                    AND b.status = 'promised'
+                            ),
+                            0
+                        );
+                    IF v_available <= 0 THEN
+                        RAISE EXCEPTION USING
+                            ERRCODE = 'KI001',
+                            MESSAGE = 'This SKU is sold out.',
+                            DETAIL = pg_catalog.jsonb_build_object(
+                                'lines',
+                                pg_catalog.jsonb_build_array(
+                                    pg_catalog.jsonb_build_object('sku', p_sku, 'wanted', v_wanted, 'available', 0)
+                                )
+                            )::text;
+                    END IF;
                 END IF;
             END IF;
 
             IF v_line.id IS NULL THEN
-                SELECT pg_catalog.count(*)
-                INTO v_lines
-                FROM store.cart_items AS i
-                WHERE i.cart_id = p_cart_id;
-                IF v_lines >= v_line.max_cart_lines THEN
+                IF v_line.lines >= v_line.max_cart_lines THEN
                     RAISE EXCEPTION USING
                         ERRCODE = 'KI015',
                         MESSAGE = 'The cart has as many lines as a cart may have.',
-                        DETAIL = pg_catalog.jsonb_build_object('limit', v_line.max_cart_lines, 'lines', v_lines)::text;
+                        DETAIL = pg_catalog.jsonb_build_object(
+                            'limit', v_line.max_cart_lines, 'lines', v_line.lines
+                        )::text;
                 END IF;
-                INSERT INTO store.cart_items (cart_id, variant_id, quantity, unit_price, mrp)
-                VALUES (p_cart_id, v_line.variant_id, v_wanted, v_line.price, v_line.mrp);
+                -- With what reprice_cart will find, where that is plain: a fresh line then need not be written again.
+                INSERT INTO store.cart_items (cart_id, variant_id, quantity, unit_price, mrp, available_quantity)
+                VALUES (
+                    p_cart_id,
+                    v_line.variant_id,
+                    v_wanted,
+                    v_line.price,
+                    v_line.mrp,
+                    CASE WHEN v_line.stock >= v_limit THEN v_limit END
+                );
             ELSE
                 -- The discount is worked out anew by reprice_cart; until then it may not be more than the line.
                 UPDATE store.cart_items AS i

@@ -1,5 +1,5 @@
 -- settle_refund: book that a refund was paid out, once, or note that it failed: then it stays owed.
--- Locks:  order, then return, refund.
+-- Locks:  order, then refund, then the return that it closes.
 -- Raises: KI050 refund_not_found.
 -- Emits:  refund.succeeded, refund.failed, refund.mismatched; return.closed when that was a return's last step.
 -- Called by: payment_webhook, settle_refund_by_staff, the worker when a gateway refuses a refund outright,

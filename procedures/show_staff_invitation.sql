@@ -2,7 +2,7 @@
 -- Locks:  nothing: the invitation is held by the caller.
 -- Raises: nothing of its own.
 -- Emits:  nothing.
--- Called by: invite_staff, revoke_staff_invitation, accept_staff_invitation
+-- Called by: invite_staff, revoke_staff_invitation
 CREATE OR REPLACE PROCEDURE store.show_staff_invitation(
     IN    p_invitation_id  uuid,
     IN    p_own_tx         boolean DEFAULT TRUE,

@@ -2,7 +2,7 @@
 -- Locks:  invoice series, which is the last lock that anybody takes.
 -- Raises: nothing of its own.
 -- Emits:  nothing.
--- Called by: issue_invoice, issue_credit_note
+-- Called by: issue_invoice, record_credit_note
 CREATE OR REPLACE PROCEDURE store.take_invoice_number(
     IN    p_kind               text,
     IN    p_seller_state_code  text,

@@ -96,7 +96,8 @@ BEGIN
                     'role', v_role,
                     'is_new_user', v_is_new,
                     'refresh_expires_in', v_seconds,
-                    'cart_id', v_cart ->> 'id'
+                    'cart_id', v_cart ->> 'id',
+                    'left_behind', COALESCE(v_cart -> 'left_behind', '[]')
                 );
             END IF;
         END IF;

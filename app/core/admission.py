@@ -7,22 +7,19 @@ requests that could be served: measured on a slow database, four times what it b
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.errors import BY_CODE
-from app.core.problems import problem
-
 # Asked by machines that must learn how it stands, all the more when it is busy.
 ALWAYS_ADMITTED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Admission:
-    """ASGI middleware; at most ``limit`` requests are inside at once, the others get 503 ``busy`` with Retry-After."""
+    """ASGI middleware; at most ``limit`` requests are inside at once, the others get what ``busy`` answers."""
 
-    def __init__(self, app: ASGIApp, limit: int, shed: Counter) -> None:
+    def __init__(self, app: ASGIApp, limit: int, busy: ASGIApp, shed: Counter) -> None:
         self.app = app
         self._limit = limit
+        self._busy = busy
         self._shed = shed
         self._inside = 0
-        self._busy = problem(BY_CODE["busy"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or turn it away."""

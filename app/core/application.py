@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from app.core.config import Settings
-from app.core.http import CONSISTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER, KiranaHeaders
+from app.core.cross_origin import cross_origin
+from app.core.http import KiranaHeaders
 from app.core.observability import observe, observed
 from app.core.openapi_document import install_document, operation_id
 from app.core.problems import install_problem_handlers
@@ -16,27 +16,6 @@ from app.core.reference_page import install_reference_page
 from app.core.telemetry.front import Front
 
 API_VERSION = "1.0.0"
-ALLOWED_HEADERS = (
-    "Authorization",
-    "Content-Type",
-    "Idempotency-Key",
-    "If-Match",
-    "If-None-Match",
-    "Prefer",
-    "X-Cart-Token",
-    CONSISTENCY_HEADER,
-)
-EXPOSED_HEADERS = (
-    "ETag",
-    "X-Cart-Token",
-    "Retry-After",
-    "RateLimit",
-    "RateLimit-Policy",
-    CONSISTENCY_HEADER,
-    REPLAYED_HEADER,
-    REQUEST_ID_HEADER,
-    "X-Stale",
-)
 
 
 class Application(FastAPI):
@@ -70,14 +49,7 @@ def new_application(
     # No dependency_overrides: with a single one FastAPI reads every dependency's signature again at every request.
     app.state.settings = settings
     install_problem_handlers(app)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=list(ALLOWED_HEADERS),
-            expose_headers=list(EXPOSED_HEADERS),
-        )
+    app.add_middleware(cross_origin, settings=settings)
     app.add_middleware(
         KiranaHeaders, max_body_bytes=settings.max_body_bytes, max_body_seconds=settings.max_body_seconds
     )

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from app.core.embedded.pidfile import read_postmaster
 from app.core.event_settings import SHORTEST_SECRET, EventSettings
 from app.core.paths import socket_dir
+from app.core.role_settings import PLANNING, RoleTimeouts
 from app.core.secrets_file import read_secrets
 
 Role = Literal["owner", "command", "query", "projector"]
@@ -35,31 +36,6 @@ class NotConfigured(RuntimeError):
 
 class ServersDown(NotConfigured):
     """The embedded servers are meant, and they are not running."""
-
-
-class RoleTimeouts(BaseModel):
-    """Time-outs of one database role, in seconds; 0 means none."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-    lock: float = Field(default=2.0, ge=0)
-    """Seconds a statement waits for a lock; 0 is for ever, here and below."""
-    statement: float = Field(default=10.0, ge=0)
-    """Seconds a statement may take."""
-    transaction: float = Field(default=15.0, ge=0)
-    """Seconds a transaction may take."""
-    idle_in_transaction: float = Field(default=10.0, ge=0)
-    """Seconds a transaction may do nothing."""
-
-    def options(self) -> str:
-        """The same for libpq's ``options``; PostgreSQL takes milliseconds."""
-        seconds = {
-            "lock_timeout": self.lock,
-            "statement_timeout": self.statement,
-            "transaction_timeout": self.transaction,
-            "idle_in_transaction_session_timeout": self.idle_in_transaction,
-        }
-        return " ".join(f"-c {name}={round(value * 1000)}" for name, value in seconds.items())
 
 
 class SecretsFileSource(PydanticBaseSettingsSource):
@@ -308,9 +284,7 @@ class Settings(EventSettings):
         All but the owner carry their time-outs and an application_name. Raises NotConfigured or ServersDown.
         """
         options = [] if role == "owner" else [self._timeouts(role).options()]
-        if role == "command":
-            # Planned once a connection, and fit for tables that grow: see docs/adr/0016-plans-are-made-once.md.
-            options.append("-c plan_cache_mode=force_generic_plan -c enable_seqscan=off")
+        options += PLANNING.get(role, ())
         own: SecretStr | None = getattr(self, f"{role}_database_url")
         if own is not None:
             url = own.get_secret_value()

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NewType
 
+import orjson
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -32,6 +34,11 @@ def _conninfo(settings: Settings, role: Role) -> Callable[[], str]:
     return resolve
 
 
+async def _configure(connection: Connection) -> None:
+    """Documents are read by orjson: a cart's or an order's comes with every command."""
+    set_json_loads(orjson.loads, connection)
+
+
 @asynccontextmanager
 async def _opened(
     settings: Settings, role: Role, size: int, conninfo: Callable[[], str] | None = None
@@ -41,6 +48,7 @@ async def _opened(
     pool: Pool = AsyncConnectionPool(
         conninfo or _conninfo(settings, role),
         kwargs=kwargs,
+        configure=_configure,
         name=f"kirana-{role}",
         min_size=min(2, size),
         max_size=size,

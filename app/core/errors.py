@@ -33,9 +33,9 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("warehouse_not_found", "KI006", 404, "No such warehouse", "Use the code of an active warehouse."),
     Refusal("stale_quantity", "KI007", 409, "The quantity changed meanwhile", "Read the stock again and repeat."),
     Refusal("transfer_not_found", "KI008", 404, "No such transfer", "Check the id."),
-    Refusal("transfer_state", "KI009", 409, "The transfer can't take that step", "See `status` for where it is."),
+    Refusal("transfer_state", "KI009", 409, "The transfer can't take that step", "See `state` for where it is."),
     Refusal("count_not_found", "KI110", 404, "No such stock count", "Check the id."),
-    Refusal("count_state", "KI111", 409, "The count can't take that step", "See `status` for where it is."),
+    Refusal("count_state", "KI111", 409, "The count can't take that step", "See `state` for where it is."),
     Refusal(
         "count_in_progress",
         "KI112",
@@ -89,7 +89,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "Send that remittance as it was, or this one under its own reference.",
     ),
     Refusal("cod_line_not_found", "KI122", 404, "No such line of a remittance", "Check the id."),
-    Refusal("cod_line_state", "KI123", 409, "The line has nothing to close", "See `status` and `resolution` for why."),
+    Refusal("cod_line_state", "KI123", 409, "The line has nothing to close", "See `state` and `resolution` for why."),
     Refusal("no_cash_outstanding", "KI124", 409, "No cash of the order is outstanding", "See what its courier paid."),
     Refusal("cod_remittance_not_found", None, 404, "No such remittance", "Check the id."),
     # payment
@@ -115,7 +115,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal("refund_state", "KI053", 409, "The refund is past that step", "See `state` for where it is."),
     # return, invoice
     Refusal("return_not_found", "KI054", 404, "No such return", "Check the id."),
-    Refusal("return_state", "KI055", 409, "The return can't take that step", "See `status` for where it is."),
+    Refusal("return_state", "KI055", 409, "The return can't take that step", "See `state` for where it is."),
     Refusal("return_line_invalid", "KI056", 422, "That line can't be returned so", "See `field` and `left`."),
     Refusal(
         "exchange_unavailable", "KI057", 409, "It can't be exchanged for that", "See `reason`, or ask for a refund."

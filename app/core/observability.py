@@ -13,7 +13,10 @@ from starlette.responses import Response
 from app.core.admission import Admission
 from app.core.business_metrics import BusinessGauges
 from app.core.config import Settings
+from app.core.cross_origin import cross_origin
+from app.core.errors import BY_CODE
 from app.core.metrics import CONTENT_TYPE, MULTIPROCESS_VARIABLE, Metrics, use_metrics
+from app.core.problems import problem
 from app.core.telemetry.front import Front
 from app.core.telemetry.requests import Observed, Telemetry
 from app.core.telemetry.tracing import tracing
@@ -71,7 +74,8 @@ def observe(app: FastAPI, settings: Settings) -> Front:
     telemetry.metrics.add_collector(business)
     app.state.telemetry = telemetry
     app.add_middleware(Observed, telemetry=telemetry)
-    app.add_middleware(Admission, limit=settings.max_in_flight, shed=telemetry.metrics.shed)
+    busy = cross_origin(problem(BY_CODE["busy"]), settings)
+    app.add_middleware(Admission, limit=settings.max_in_flight, busy=busy, shed=telemetry.metrics.shed)
     if settings.metrics_enabled:
         app.include_router(metrics_router(business))
     return Front(telemetry)

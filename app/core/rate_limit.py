@@ -84,9 +84,14 @@ class TokenBucket:
         self._quota = quota
         self._window = window
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether nobody counts."""
+        return self._quota == 0
+
     async def take(self, key: str) -> tuple[bool, Standing] | None:
         """Take one token of ``key``: whether there was one, and the standing; None when nobody counts (no Redis)."""
-        if self._quota == 0:
+        if self.unlimited:
             return None
         bucket = f"{KEY_PREFIX}:{self._name}:{{{key}}}"
 

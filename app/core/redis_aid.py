@@ -8,6 +8,7 @@ import redis.asyncio as redis
 import structlog
 
 from app.core.metrics import current_metrics
+from app.core.redis_clients import AWAY
 
 PAUSE_SECONDS = 1.0
 
@@ -32,7 +33,7 @@ class RedisAid:
             return None
         try:
             return await operation(self._client)
-        except (redis.RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._resume_at = time.monotonic() + self._pause_seconds
             current_metrics().redis_failures.labels("aid").inc()
             log.warning("redis_away", error=str(error))

@@ -5,8 +5,11 @@ from typing import Any, cast
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException
 
 CLUSTER = "+cluster://"
+# What a Redis that is away raises. A cluster's client has an error for it that is no RedisError.
+AWAY = (redis.RedisError, RedisClusterException, OSError, TimeoutError)
 
 
 def is_cluster(url: str) -> bool:

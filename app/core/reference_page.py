@@ -8,10 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
-
-from app.core.errors import Refused
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -70,7 +69,7 @@ def install_reference_page(app: FastAPI) -> None:
         if name == START:
             return Response(_START, media_type="text/javascript", headers={"cache-control": CACHED})
         if name not in ASSETS:
-            raise Refused("not_found")
+            raise HTTPException(404)  # the sandbox gateway knows no refusals
         path = Path(str(files("fastapi_offline") / "static" / name))
         return FileResponse(path, media_type=ASSETS[name], headers={"cache-control": CACHED})
 

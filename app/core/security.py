@@ -14,7 +14,8 @@ from uuid import UUID
 
 import jwt
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from app.core.config import Settings
 from app.core.errors import Refused
@@ -24,8 +25,6 @@ ISSUER = "kirana"
 OTP_DIGITS = 6
 WEBHOOK_TOLERANCE_SECONDS = 300
 CLOCK_LEEWAY_SECONDS = 5
-# For the OpenAPI document only: what the header holds is read and judged by optional_principal.
-_BEARER = HTTPBearer(scheme_name="accessToken", bearerFormat="JWT", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +117,24 @@ async def optional_principal(request: Request) -> Principal | None:
     return principal
 
 
-async def current_principal(
-    principal: Annotated[Principal | None, Depends(optional_principal)],
-    _documented: Annotated[object, Security(_BEARER)],
-) -> Principal:
-    """The caller, or 401."""
-    if principal is None:
-        raise Refused("unauthenticated")
-    return principal
+class AccessToken(SecurityBase):
+    """The caller, or 401. One dependency that is also what the OpenAPI document says of it."""
+
+    model = HTTPBearer(bearerFormat="JWT")
+    scheme_name = "accessToken"
+
+    async def __call__(self, request: Request) -> Principal:
+        """Who sent the request's token."""
+        principal = await optional_principal(request)
+        if principal is None:
+            raise Refused("unauthenticated")
+        return principal
 
 
-async def current_staff(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
+current_principal = AccessToken()
+
+
+async def current_staff(principal: Annotated[Principal, Security(current_principal)]) -> Principal:
     """A caller whose token says staff. The procedure checks role and permission again, in the database."""
     if principal.role is None:
         raise Refused("forbidden", "This is for staff.", permission="staff")
@@ -136,7 +142,7 @@ async def current_staff(principal: Annotated[Principal, Depends(current_principa
 
 
 OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
-CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+CurrentPrincipal = Annotated[Principal, Security(current_principal)]
 CurrentStaff = Annotated[Principal, Depends(current_staff)]
 
 

@@ -8,7 +8,7 @@ import redis.asyncio as redis
 
 from app.core.config import Settings
 from app.core.metrics import current_metrics
-from app.core.redis_clients import new_client
+from app.core.redis_clients import AWAY, new_client
 
 WAKE_CHANNEL = "kirana:wake"
 REDIS_TIMEOUT_SECONDS = 0.25
@@ -39,6 +39,6 @@ class ProjectorWake:
     async def _publish(self) -> None:
         try:
             await self._client.publish(WAKE_CHANNEL, b"1")
-        except (TimeoutError, redis.RedisError, OSError):
+        except AWAY:
             # The projector polls anyway; a lost ring costs a quarter of a second.
             current_metrics().redis_failures.labels("wake").inc()

@@ -34,10 +34,9 @@ from app.models.base import (
     not_negative,
     one_of,
 )
+from app.models.words import COD_LINE_STATUSES
 
 # A line whose order has no cash booked yet waits for it (unknown: its order is not even known); others are judged.
-WAITING_LINES = ("unknown", "not_collected")
-COD_LINE_STATUSES = ("matched", "short", "over", "already_remitted", "other_courier", *WAITING_LINES)
 
 
 class CodCollection(Base):

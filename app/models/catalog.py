@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Currency, Instant, MaybeInstant, Paise, UuidPk, Version, one_of
+from app.models.words import REVIEW_STATUSES
 
-REVIEW_STATUSES = ("pending", "published", "rejected")
 SLUG = "'^[a-z0-9]+(-[a-z0-9]+)*$'"
 
 

@@ -6,17 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, MaybeInstant, UuidPk, Version, one_of
-
-SHIPMENT_STATUSES = (
-    "planned",
-    "picking",
-    "packed",
-    "shipped",
-    "out_for_delivery",
-    "delivered",
-    "returned_to_origin",
-    "cancelled",
-)
+from app.models.words import SHIPMENT_STATUSES
 
 
 class Shipment(Base):

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Instant, MaybeInstant, UuidPk, Version, one_of
+from app.models.words import DAMAGE_REASONS
 
 MOVEMENT_KINDS = (
     "receipt",
@@ -30,7 +31,6 @@ MOVEMENT_KINDS = (
     "rebucket_out",
     "rebucket_in",
 )
-DAMAGE_REASONS = ("broken", "expired", "spoiled", "water", "transit", "theft", "missing", "returned_unfit", "other")
 
 
 class Warehouse(Base):
@@ -107,15 +107,16 @@ class InventoryReservation(Base):
             ["inventory.variant_id", "inventory.warehouse_id", "inventory.bucket"],
         ),
         Index("ix_inventory_reservations_row", "variant_id", "warehouse_id", "bucket"),
+        # Led by the order, so that an order's open holds are found by it, and no plan reads those of all others.
         Index(
             "uq_inventory_reservations_held",
+            "order_id",
             "order_item_id",
             "warehouse_id",
             "bucket",
             unique=True,
             postgresql_where=text("status = 'held'"),
         ),
-        Index("ix_inventory_reservations_due", "expires_at", postgresql_where=text("status = 'held'")),
     )
 
 

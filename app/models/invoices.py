@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Currency, Paise, UuidPk, ZeroPaise, not_negative, one_of
+from app.models.words import DOCUMENT_KINDS
 
-DOCUMENT_KINDS = ("invoice", "credit_note")
 AMOUNTS_ADD_UP = "taxable_amount + cgst_amount + sgst_amount + igst_amount = amount"
 GST_SPLITS = "igst_amount = 0 OR cgst_amount + sgst_amount = 0"
 

@@ -7,10 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, MaybeInstant, UuidPk, Version, one_of
 from app.models.catalog import SLUG
+from app.models.words import BANNER_LINKS, COLLECTION_SORTS, MOST_PICKED
 
-BANNER_LINKS = ("category", "brand", "product", "collection", "url")
-COLLECTION_SORTS = ("bestselling", "newest", "discount")
-MOST_PICKED = 100
 _HTTP = "'^https?://'"
 
 

@@ -19,20 +19,8 @@ from app.models.base import (
     not_negative,
     one_of,
 )
+from app.models.words import ORDER_STATUSES
 
-ORDER_STATUSES = (
-    "pending_payment",
-    "confirmed",
-    "processing",
-    "packed",
-    "shipped",
-    "out_for_delivery",
-    "delivered",
-    "returned_to_origin",
-    "returned",
-    "cancelled",
-    "expired",
-)
 # why a person must look at an order's money
 ATTENTIONS = ("amount_mismatch", "paid_after_hold", "overpaid", "refund_mismatch", "refunded_twice")
 ACTOR_KINDS = ("customer", "staff", "system", "gateway")

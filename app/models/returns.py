@@ -7,31 +7,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, MaybeInstant, UuidPk, Version, one_of
+from app.models.words import CONDITIONS, RETURN_REASONS, RETURN_STATUSES
 
-RETURN_STATUSES = (
-    "requested",
-    "approved",
-    "rejected",
-    "cancelled",
-    "in_transit",
-    "received",
-    "refunded",
-    "exchanged",
-    "closed",
-)
 # units of a return in one of these can't be asked back a second time
 OPEN_RETURN_STATUSES = ("requested", "approved", "in_transit")
-RETURN_REASONS = (
-    "damaged",
-    "defective",
-    "wrong_item",
-    "not_as_described",
-    "size_or_fit",
-    "arrived_late",
-    "changed_mind",
-    "other",
-)
-CONDITIONS = ("sellable", "damaged")
 
 
 class Return(Base):

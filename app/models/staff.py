@@ -8,8 +8,7 @@ from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Instant, MaybeInstant, UuidPk, one_of
-
-STAFF_ROLES = ("owner", "catalog", "inventory", "orders", "support", "finance", "read_only")
+from app.models.words import STAFF_ROLES
 
 
 class StaffMember(Base):

@@ -51,8 +51,18 @@ class Tokens(BaseModel):
     role: str | None = Field(description="The staff role; null for a shopper.")
 
 
+class LeftBehind(BaseModel):
+    """Units of a guest's cart that the shopper's cart had no room for."""
+
+    sku: str
+    quantity: int
+
+
 class LoggedIn(Tokens):
     """The tokens of a new session."""
 
     is_new_user: bool
     cart_id: UUID | None = Field(description="The cart that the guest's cart went into, when there was one.")
+    left_behind: list[LeftBehind] = Field(
+        description="What of the guest's cart found no room there: a cart has so many lines, a line so many units."
+    )

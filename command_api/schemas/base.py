@@ -1,15 +1,37 @@
 """What request bodies share: nothing unknown is accepted, and text is one line with an end."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
+
+EXACT = ("int", "bool")
+
+
+def _exact(schema: Any) -> None:
+    """Mark every number and flag below as strict."""
+    if isinstance(schema, dict):
+        if schema.get("type") in EXACT:
+            schema["strict"] = True
+        for part in schema.values():
+            _exact(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            _exact(part)
 
 
 class Body(BaseModel):
     """A request body; a member that is not of its schema is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """With exact numbers and flags: what a schema calls an integer is no "5", and what it calls a boolean no 0."""
+        schema = handler(source)
+        _exact(schema)
+        return schema
 
 
 def one_line(text: str) -> str:

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Label, Line
 from command_api.schemas.money import Reason
 
@@ -37,7 +38,7 @@ class RemittanceBody(Body):
 
     courier: Courier = Field(examples=["BlueDart"], description="As the shipments name their carrier; case is nothing.")
     reference: Reference = Field(examples=["BDCOD20261120"], description="The courier's own, or the bank's UTR.")
-    received_at: AwareDatetime | None = Field(default=None, description="When the money arrived; now, by default.")
+    received_at: Moment | None = Field(default=None, description="When the money arrived; now, by default.")
     lines: Annotated[list[RemittanceLine], Field(min_length=1, max_length=1000)] = Field(examples=[EXAMPLE])
 
 

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.utils.html import LONGEST_HTML, clean_html
 from app.utils.states import StateCode
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Line, Name, Slug
 from command_api.schemas.inventory import Sku
 
@@ -96,7 +97,7 @@ class ProductBody(Body):
     seo_title: Line | None = None
     seo_description: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
     status: Status | None = Field(default=None, description="Stays as it is if it is not said; a new one is a draft.")
-    published_at: AwareDatetime | None = None
+    published_at: Moment | None = None
     images: list[ImageBody] = Field(default_factory=list, max_length=MAX_IMAGES)
     variants: Annotated[list[VariantBody], Field(min_length=1, max_length=MAX_VARIANTS)]
 
@@ -105,7 +106,7 @@ class StatusBody(Body):
     """On sale (`active`, from `published_at` on if that is to come), not on sale, or put away."""
 
     status: Status
-    published_at: AwareDatetime | None = None
+    published_at: Moment | None = None
 
 
 class PriceBody(Body):
@@ -113,7 +114,7 @@ class PriceBody(Body):
 
     price: Price
     mrp: Price | None = None
-    effective_from: AwareDatetime | None = None
+    effective_from: Moment | None = None
     reason: Line | None = None
 
 

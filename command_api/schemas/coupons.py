@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Line, Name, Slug
 
 MAX_PAISE = 10**12
@@ -59,8 +60,8 @@ class CouponDefinition(Body):
     get_percent_bp: Rate | None = None
     max_discount: Paise | None = Field(default=None, description="The most it takes off one order.")
     min_subtotal: Annotated[int, Field(ge=0, le=MAX_PAISE)] = 0
-    starts_at: AwareDatetime | None = Field(default=None, description="From when on; now, if it is left out.")
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment | None = Field(default=None, description="From when on; now, if it is left out.")
+    ends_at: Moment | None = None
     usage_limit: Count | None = Field(default=None, description="Uses by all shoppers together.")
     per_user_limit: Count | None = None
     scope: Scope = "all"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.models.inventory import DAMAGE_REASONS
+from app.models.words import DAMAGE_REASONS
 from command_api.schemas.base import Body, Line
 
 MAX_UNITS = 1_000_000

@@ -4,9 +4,10 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.models.merchandising import BANNER_LINKS, COLLECTION_SORTS, MOST_PICKED
+from app.models.words import BANNER_LINKS, COLLECTION_SORTS, MOST_PICKED
+from app.utils.times import Moment
 from app.utils.words import words_of
 from command_api.schemas.base import Body, Line, Name, Slug
 from command_api.schemas.catalog import Saved, SortOrder, Url
@@ -38,8 +39,8 @@ class Shown(Body):
     """When and where something is shown; `starts_at` and `ends_at` take effect by themselves."""
 
     sort_order: SortOrder = 0
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     is_active: bool = True
 
     @model_validator(mode="after")

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Line
 from command_api.schemas.payments import ProviderName
 
@@ -24,10 +25,10 @@ class SettlementFileBody(Body):
     csv: Annotated[str, StringConstraints(min_length=1)] = Field(examples=[EXAMPLE])
     provider: ProviderName | None = Field(default=None, description="Whose file it is, where it does not say so.")
     layout: Literal[LAYOUTS] | None = Field(default=None, description="By default known by the header.")  # type: ignore[valid-type]
-    period_from: AwareDatetime | None = Field(
+    period_from: Moment | None = Field(
         default=None, description="What the ledger has from then on and no file names is missing at the gateway."
     )
-    period_to: AwareDatetime | None = None
+    period_to: Moment | None = None
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.models.returns import CONDITIONS, RETURN_REASONS
+from app.models.words import CONDITIONS, RETURN_REASONS
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Line
 from command_api.schemas.inventory import Sku
 from command_api.schemas.orders import Amount
@@ -78,7 +79,7 @@ class Dispatch(Body):
 
     carrier: Line | None = Field(default=None, examples=["Delhivery"])
     tracking_number: Line | None = Field(default=None, examples=["DL123456789"])
-    pickup_at: AwareDatetime | None = None
+    pickup_at: Moment | None = None
 
 
 class Withdrawal(Body):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.models.catalog import REVIEW_STATUSES
+from app.models.words import REVIEW_STATUSES
 from command_api.schemas.base import Body, Line, one_line
 
 Status = Literal[REVIEW_STATUSES]  # type: ignore[valid-type]

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.utils.times import Moment
 from command_api.schemas.base import Body, Line
 from command_api.schemas.inventory import MAX_UNITS, Sku, Stock, Units, WarehouseCode
 
@@ -184,7 +185,7 @@ class PolicyBody(Body):
 
     policy: Literal["deny", "backorder", "preorder"]
     backorder_limit: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = None
-    available_from: AwareDatetime | None = Field(default=None, description="When it is expected to ship.")
+    available_from: Moment | None = Field(default=None, description="When it is expected to ship.")
 
     @model_validator(mode="after")
     def _fits(self) -> "PolicyBody":

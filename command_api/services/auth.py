@@ -87,9 +87,7 @@ async def verify_otp(
         p_user_agent=user_agent,
         p_context=context.as_parameter(),
     )
-    result = outcome.result
-    more = {"is_new_user": result["is_new_user"], "cart_id": result["cart_id"]}
-    return tokens(state, result, refresh_token) | more
+    return logged_in(state, outcome.result, refresh_token)
 
 
 async def refresh(state: CommandState, refresh_token: str, context: RequestContext) -> dict[str, Any]:
@@ -121,6 +119,12 @@ async def log_out(state: CommandState, principal: Principal, everywhere: bool, c
         p_context=context.as_parameter(),
     )
     await state.revocations.add([UUID(session_id) for session_id in outcome.result["session_ids"]])
+
+
+def logged_in(state: CommandState, result: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+    """The tokens of a new session, and what became of a guest's cart."""
+    more = {name: result[name] for name in ("is_new_user", "cart_id", "left_behind")}
+    return tokens(state, result, refresh_token) | more
 
 
 def tokens(state: CommandState, result: dict[str, Any], refresh_token: str) -> dict[str, Any]:

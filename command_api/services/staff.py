@@ -50,9 +50,7 @@ async def accept(
         p_user_agent=user_agent,
         p_context=context.as_parameter(),
     )
-    result = outcome.result
-    more = {"is_new_user": result["is_new_user"], "cart_id": result["cart_id"]}
-    return auth.tokens(state, result, refresh_token) | more
+    return auth.logged_in(state, outcome.result, refresh_token)
 
 
 async def revoke(state: CommandState, staff_id: UUID, invitation_id: UUID, context: RequestContext) -> dict[str, Any]:

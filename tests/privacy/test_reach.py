@@ -2,7 +2,7 @@
 
 import re
 
-from app.models import Base
+from app.models.tables import Base
 from app.utils.customer_data import SECTIONS
 from tests.tidy.procedure_source import PROCEDURES
 

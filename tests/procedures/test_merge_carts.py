@@ -30,6 +30,7 @@ def test_lines_add_up_and_the_guests_cart_says_where_it_went(owner: Connection, 
     cart = merge(owner, user, token)
     assert [(i["sku"], i["quantity"]) for i in cart["items"]] == [(both.sku, 5), (hers.sku, 1), (his.sku, 4)]
     assert_adds_up(cart)
+    assert cart["left_behind"] == []
     assert rows(
         owner, "SELECT status, merged_into_id::text, grand_total FROM store.carts WHERE id = %s", guest["id"]
     ) == [("merged", cart["id"], 0)]
@@ -72,6 +73,7 @@ def test_limits_hold_and_nothing_is_refused(owner: Connection, command: Connecti
     owner.execute("UPDATE store.store_settings SET max_cart_lines = 3")
     cart = merge(owner, user, token)
     assert [(i["sku"], i["quantity"]) for i in cart["items"]] == [(few.sku, 5), (mine.sku, 1), (first.sku, 2)]
+    assert cart["left_behind"] == [{"sku": second.sku, "quantity": 2}, {"sku": few.sku, "quantity": 2}]
 
 
 def test_a_quantity_that_was_there_never_shrinks(owner: Connection, command: Connection) -> None:

@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from app.core.paths import ROOT
-from app.models import Base
+from app.models.tables import Base
 from tests.support.databases import Database
 
 SIXTEEN = (

@@ -156,3 +156,9 @@ def test_a_procedure_has_one_signature(connections: Any) -> None:
         .fetchall()
     )
     assert twice == []
+
+
+def test_a_query_takes_one_core_whatever_a_pooler_does_with_options(connections: Callable[..., Any]) -> None:
+    found = connections("owner").execute("SELECT rolconfig FROM pg_roles WHERE rolname = 'kirana_query'").fetchone()
+    assert "max_parallel_workers_per_gather=0" in found[0]
+    assert connections("query").execute("SHOW max_parallel_workers_per_gather").fetchone() == ("0",)

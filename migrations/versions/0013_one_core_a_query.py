@@ -1,0 +1,19 @@
+"""A query of kirana_query takes one core (ADR 0018): as Settings.dsn says, also where a pooler drops the options."""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+revision: str = "0013"
+down_revision: str | Sequence[str] | None = "0012"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """No parallel workers for what a shopper waits for."""
+    op.execute("ALTER ROLE kirana_query SET max_parallel_workers_per_gather = 0")
+
+
+def downgrade() -> None:
+    """Nothing: a role is the cluster's, and other databases of it may be at this revision."""
