@@ -1,7 +1,9 @@
 """Applying a batch: folded to distinct view rows, computed set-based from the store, kept with the checkpoint."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -9,11 +11,13 @@ import structlog
 
 from app.core.telemetry.context import valid_traceparent
 from app.core.telemetry.tracing import MOST_LINKS
-from projections.books import Connection, Live, in_shard, move_checkpoint, shard_of
+from projections.books import Connection, Live, expect_many, in_shard, move_checkpoint, shard_of
 from projections.definition import Projection
 from projections.reader import Event
 
 CHUNK_KEYS = 500
+# So many rows are computed by plans that are kept; for more, a plan of their own costs next to nothing (ADR 0017).
+FEW_KEYS = 100
 PENDING_KEYS = 2000
 # What one row's own data can cause: data exceptions, integrity, cardinality, program limits. The rest is the weather.
 POISON_CLASSES = ("22", "23", "21", "54")
@@ -24,16 +28,24 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One shard of one version of a projection: where a batch goes."""
+    """One shard of one version of a projection: where a batch goes.
+
+    Rows of a version that is ``next`` to go live keep the position of the last event that touched them, though it
+    changed nothing: who was shown one is then not shown an older one by a copy of the version before.
+    """
 
     projection: Projection
     live: Live
     shard: int
+    next: bool = False
 
 
 @dataclass(slots=True)
 class Batch:
-    """What a page of the outbox comes to: the rows to compute again, and the aggregates that touch many rows."""
+    """What a page of the outbox comes to: the rows to compute again, and the aggregates that touch many rows.
+
+    ``pending`` says that keys wait in read.pending_keys; once the batch is applied, whether there may be more of them.
+    """
 
     before: int
     after: int
@@ -41,6 +53,7 @@ class Batch:
     spread: dict[str, set[UUID]] = field(default_factory=dict)
     events: int = 0
     beside: int = 0
+    pending: bool = False
     traceparents: dict[str, None] = field(default_factory=dict)
 
 
@@ -52,14 +65,14 @@ def fold(target: Target, events: Iterable[Event], before: int, after: int) -> Ba
         if event.topic not in projection.topics:
             continue
         beside = event.aggregate_type in projection.beside
-        batch.beside += beside
+        batch.beside += event.times if beside else 0
         if event.aggregate_type in projection.expansions:
             batch.spread.setdefault(event.aggregate_type, set()).add(event.aggregate_id)
         elif shard_of(event.view_key, shards) == target.shard:
             batch.keys.update(() if beside else (event.view_key,))
         else:
             continue
-        batch.events += 1
+        batch.events += event.times
         if len(batch.traceparents) < MOST_LINKS and valid_traceparent(event.traceparent or ""):
             batch.traceparents[event.traceparent or ""] = None
     return batch
@@ -70,32 +83,77 @@ async def apply(connection: Connection, target: Target, batch: Batch, *, careful
 
     ``careful`` parks rows that can't be computed as dead letters instead of failing. Raises LostLead.
     """
-    async with connection.transaction():
-        batch.keys |= await _pending(connection, target)
-        changes = await write_rows(connection, target, batch, careful=careful)
-        await move_checkpoint(
-            connection,
-            target.projection,
-            target.shard,
-            target.live,
-            before=batch.before,
-            after=batch.after,
-            changes=changes + batch.beside,
-        )
+    if careful:
+        async with connection.transaction():
+            taken = await _take_pending(connection, target, batch)
+            changes = await write_rows(connection, target, batch)
+            await _move(connection, target, batch, changes)
+    else:
+        async with _together(connection) as pipeline:
+            taken = await _take_pending(connection, target, batch)
+            changes = await _write_together(connection, target, batch, pipeline)
+            await _move(connection, target, batch, changes)
+    batch.pending = taken == PENDING_KEYS
     return changes
 
 
-async def write_rows(connection: Connection, target: Target, batch: Batch, *, careful: bool) -> int:
-    """Compute and keep the batch's rows, in the caller's transaction; the number of rows that changed."""
-    keys = batch.keys | await _spread(connection, target, batch)
-    changes = 0
-    for chunk in _chunks(sorted(keys)):
-        if careful:
-            changes += await upsert_carefully(connection, target, chunk, batch.after, len(keys))
-        else:
-            changes += await _upsert(connection, target, chunk, batch.after)
-        await _forget(connection, target, chunk)
+@asynccontextmanager
+async def _together(connection: Connection) -> AsyncIterator[psycopg.AsyncPipeline]:
+    """A transaction whose statements are sent together, and fail together.
+
+    Where all cores are busy, each answer that is waited for costs a turn in their queue.
+    """
+    async with connection.pipeline() as pipeline, connection.transaction():
+        try:
+            yield pipeline
+        except psycopg.Error:
+            with suppress(psycopg.Error):
+                await pipeline.sync()  # until then the server passes over everything, the ROLLBACK too
+            raise
+
+
+async def write_rows(connection: Connection, target: Target, batch: Batch) -> int:
+    """Compute and keep the batch's rows, in the caller's transaction; the number of rows that changed.
+
+    Parks those that can't be computed.
+    """
+    keys, changes = await _keys(connection, target, batch), 0
+    for chunk in _chunks(keys):
+        changes += await upsert_carefully(connection, target, chunk, batch.after, len(keys))
+    await _forget(connection, target, keys)
     return changes
+
+
+async def _write_together(connection: Connection, target: Target, batch: Batch, pipeline: psycopg.AsyncPipeline) -> int:
+    many = _many(batch)
+    keys = await _keys(connection, target, batch)
+    sent = [await _send(connection, target, chunk, batch.after, prepare=not many) for chunk in _chunks(keys)]
+    await _forget(connection, target, keys)
+    await pipeline.sync()
+    return sum(cursor.rowcount for cursor in sent)
+
+
+async def _move(connection: Connection, target: Target, batch: Batch, changes: int) -> None:
+    await move_checkpoint(
+        connection,
+        target.projection,
+        target.shard,
+        target.live,
+        before=batch.before,
+        after=batch.after,
+        changes=changes + batch.beside,
+    )
+
+
+def _many(batch: Batch) -> bool:
+    return bool(batch.spread) or len(batch.keys) > FEW_KEYS
+
+
+async def _keys(connection: Connection, target: Target, batch: Batch) -> list[UUID]:
+    """The keys of all rows to compute, in their order; the planner is told when they are many."""
+    if _many(batch):
+        await expect_many(connection)
+    return sorted(batch.keys | await _spread(connection, target, batch))
 
 
 def is_poison(error: psycopg.Error) -> bool:
@@ -111,7 +169,10 @@ async def _spread(connection: Connection, target: Target, batch: Batch) -> set[U
     return keys
 
 
-async def _pending(connection: Connection, target: Target) -> set[UUID]:
+async def _take_pending(connection: Connection, target: Target, batch: Batch) -> int:
+    """Add keys that wait to be computed again to the batch's; how many were taken."""
+    if not batch.pending:
+        return 0
     values = {
         "projection": target.projection.name,
         "shard": target.shard,
@@ -124,19 +185,31 @@ async def _pending(connection: Connection, target: Target) -> set[UUID]:
         f" AND {in_shard('view_key')} LIMIT %(limit)s FOR UPDATE SKIP LOCKED) RETURNING view_key",
         values,
     )
-    return {key for (key,) in await cursor.fetchall()}
+    taken = {key for (key,) in await cursor.fetchall()}
+    batch.keys |= taken
+    return len(taken)
 
 
-async def _upsert(connection: Connection, target: Target, keys: Sequence[UUID], position: int) -> int:
+async def _send(
+    connection: Connection, target: Target, keys: Sequence[UUID], position: int, *, prepare: bool = False
+) -> psycopg.AsyncCursor[Any]:
+    """Compute and keep rows; the ``rowcount`` of the cursor is how many changed, once its answer is there.
+
+    ``prepare`` keeps the plans, so it is for few keys only.
+    """
     projection = target.projection
-    statement = projection.upsert(target.live.version, projection.wanted_keys())
-    cursor = await connection.execute(statement, {"keys": list(keys), "position": position})
-    changed = cursor.rowcount
-    await connection.execute(projection.delete_gone(target.live.version), {"keys": list(keys)})
+    statement = projection.upsert(target.live.version, projection.wanted_keys(), restamp=target.next)
+    values = {"keys": list(keys), "position": position}
+    cursor = await connection.execute(statement, values, prepare=prepare)
+    await connection.execute(projection.delete_gone(target.live.version), {"keys": list(keys)}, prepare=prepare)
     await connection.execute(
-        "DELETE FROM read.dead_letters WHERE projection = %s AND view_key = ANY(%s)", (projection.name, list(keys))
+        "DELETE FROM read.dead_letters WHERE projection = %(projection)s AND view_key = ANY(%(keys)s)"
+        # asked once, not for each key: most of the time there is none
+        " AND EXISTS (SELECT FROM read.dead_letters AS parked WHERE parked.projection = %(projection)s)",
+        {"projection": projection.name, "keys": list(keys)},
+        prepare=prepare,
     )
-    return changed
+    return cursor
 
 
 async def _forget(connection: Connection, target: Target, keys: Sequence[UUID]) -> None:
@@ -145,7 +218,7 @@ async def _forget(connection: Connection, target: Target, keys: Sequence[UUID]) 
     A rollback loses nothing by it: it applies the events since, and the erasure is one of them.
     """
     projection = target.projection
-    if projection.forgotten is None:
+    if projection.forgotten is None or not keys:
         return
     cursor = await connection.execute(
         "SELECT version FROM read.projection_versions WHERE projection = %s AND state = 'kept' AND version <> %s",
@@ -164,7 +237,7 @@ async def upsert_carefully(
     """Compute and keep rows, parking those that can't be computed; raises when none of ``all_keys`` can."""
     try:
         async with connection.transaction():
-            return await _upsert(connection, target, keys, position)
+            return (await _send(connection, target, keys, position)).rowcount
     except psycopg.Error as error:
         if not is_poison(error):
             raise
@@ -172,7 +245,7 @@ async def upsert_carefully(
     for key in keys:
         try:
             async with connection.transaction():
-                changes += await _upsert(connection, target, [key], position)
+                changes += (await _send(connection, target, [key], position)).rowcount
         except psycopg.Error as error:
             if not is_poison(error):
                 raise

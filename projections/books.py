@@ -44,6 +44,21 @@ async def connect(dsn: str, name: str) -> Connection:
     return connection
 
 
+async def keep_plans(connection: Connection) -> None:
+    """Have the session plan its statements once, for a few keys (ADR 0017); ``expect_many`` and ``plan_anew`` go on."""
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+
+
+async def expect_many(connection: Connection) -> None:
+    """Have this transaction's statements planned for their own values: they are about more than a few keys."""
+    await connection.execute("SET LOCAL plan_cache_mode TO DEFAULT")
+
+
+async def plan_anew(connection: Connection) -> None:
+    """Have kept plans made again, for tables as large as they are now: PostgreSQL does it after an ANALYZE only."""
+    await connection.execute("DISCARD PLANS")
+
+
 Values = Sequence[Any] | Mapping[str, Any] | None
 
 
@@ -99,13 +114,14 @@ async def move_checkpoint(
 
     Raises LostLead when the checkpoint is not where it was read, or the version or the number of shards is another.
     """
-    cursor = await connection.execute(
+    moved = await fetch_one(
+        connection,
         "UPDATE read.projection_checkpoints SET position = %s, changes = changes + %s, updated_at = now()"
         " WHERE projection = %s AND shard = %s AND generation = %s AND position = %s"
-        " AND (SELECT p.shards FROM read.projections p WHERE p.name = projection) = %s",
+        " AND (SELECT p.shards FROM read.projections p WHERE p.name = projection) = %s RETURNING position",
         (after, changes, projection.name, shard, live.version, before, live.shards),
     )
-    if cursor.rowcount != 1:
+    if moved is None:
         raise LostLead(f"{projection.name}/{shard}: the checkpoint is no longer at {before}")
 
 

@@ -6,7 +6,7 @@ what that SELECT says over ``store``.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Of a row's columns these are the projector's own, not computed from the store.
 BOOKKEEPING = ("digest", "position", "revision")
@@ -21,6 +21,9 @@ class Projection:
     such aggregates (``%(ids)s``) touches; every other event touches its own ``view_key``. ``beside`` are the aggregate
     types that documents beside the rows are made of: their events count as a change. ``forgotten`` selects those
     of ``%(keys)s`` whose person was erased: versions that are kept for a rollback must not remember them.
+    ``carried`` columns are sent, never searched or sorted by, so that a rebuild gathers no statistics of them.
+    ``hashed`` maps a column to the one that the SELECT makes its MD5, which need not be computed again for the digest.
+    ``storage`` are the table's storage parameters.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Projection:
     expansions: Mapping[str, str]
     beside: frozenset[str] = frozenset()
     forgotten: str | None = None
+    carried: frozenset[str] = frozenset()
+    hashed: Mapping[str, str] = field(default_factory=dict)
+    storage: str = "fillfactor = 85"
 
     def table(self, version: int) -> str:
         """The qualified name of one version's table."""
@@ -55,7 +61,7 @@ class Projection:
         body = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         return (
             f"CREATE TABLE {self.table(version)} ({self.key} uuid PRIMARY KEY, {body}, digest uuid NOT NULL,"
-            " position bigint NOT NULL, revision bigint NOT NULL) WITH (fillfactor = 85)"
+            f" position bigint NOT NULL, revision bigint NOT NULL) WITH ({self.storage})"
         )
 
     def create_indexes(self, version: int) -> list[str]:
@@ -67,6 +73,11 @@ class Projection:
             for suffix, body in listed.items()
         ]
 
+    def analyze(self, version: int) -> str:
+        """ANALYZE of what plans are made by."""
+        listed = ", ".join(name for name, _ in self._all if name not in self.carried)
+        return f"ANALYZE {self.table(version)} ({listed}, revision)"
+
     def create_view(self, version: int) -> list[str]:
         """DDL that makes a version the one readers see."""
         return [
@@ -77,12 +88,15 @@ class Projection:
     def rows(self, wanted: str) -> str:
         """The SELECT of whole rows (key, columns, digest) for the keys that the condition ``wanted`` lets through."""
         return (
-            f"SELECT computed.*, {self.digest_of('computed')} AS digest"
+            f"SELECT computed.*, {self.digest_of('computed', self.hashed)} AS digest"
             f" FROM ({self.select.replace('{wanted}', wanted)}) AS computed"
         )
 
-    def upsert(self, version: int, wanted: str) -> str:
-        """INSERT … SELECT of the wanted rows as of ``%(position)s``; a newer row, or the same one, is left alone."""
+    def upsert(self, version: int, wanted: str, *, restamp: bool = False) -> str:
+        """INSERT … SELECT of the wanted rows as of ``%(position)s``; a newer row, or the same one, is left alone.
+
+        ``restamp`` moves the position of one that is the same, too.
+        """
         names = (self.key, *self.columns, "digest")
         listed = ", ".join(names)
         changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in (*names[1:], "position", "revision"))
@@ -91,7 +105,7 @@ class Projection:
             f" SELECT {listed}, %(position)s, nextval('read.revision_seq') FROM ({self.rows(wanted)}) AS fresh"
             f" ORDER BY {self.key}"
             f" ON CONFLICT ({self.key}) DO UPDATE SET {changed}"
-            " WHERE kept.position <= EXCLUDED.position AND kept.digest <> EXCLUDED.digest"
+            " WHERE kept.position <= EXCLUDED.position" + ("" if restamp else " AND kept.digest <> EXCLUDED.digest")
         )
 
     def fill(self, version: int, wanted: str) -> str:
@@ -109,10 +123,18 @@ class Projection:
             f" AND NOT EXISTS (SELECT FROM {self.keys_table} AS source WHERE source.id = kept.{self.key})"
         )
 
-    def digest_of(self, alias: str) -> str:
-        """The digest of a row's columns, computed or stored (whatever the row's own ``digest`` says)."""
-        listed = [f"md5({alias}.{name})" if kind.startswith("bytea") else f"{alias}.{name}" for name, kind in self._all]
-        return f"md5(ROW({', '.join(listed)})::text)::uuid"
+    def digest_of(self, alias: str, hashed: Mapping[str, str] | None = None) -> str:
+        """The digest of a row's columns, computed or stored (whatever the row's own ``digest`` says).
+
+        ``hashed`` names columns to take a column's MD5 from: of a row just computed, never of one that was stored.
+        """
+
+        def said(name: str, kind: str) -> str:
+            if not kind.startswith("bytea"):
+                return f"{alias}.{name}"
+            return f"{alias}.{hashed[name]}" if hashed and name in hashed else f"md5({alias}.{name})"
+
+        return f"md5(ROW({', '.join(said(name, kind) for name, kind in self._all)})::text)::uuid"
 
     @property
     def _all(self) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ when it was seen.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -34,6 +35,25 @@ WHERE position > %(after)s AND position <= %(until)s
 ORDER BY position
 LIMIT %(limit)s
 """
+# The same page, of which only some topics are wanted: a row for all events of one aggregate (and one request), and one
+# for all the others together, twice where a gap parts them. What follows ``after`` without a gap is numbered from it.
+_FOLDED = """
+SELECT contiguous, max(position), topic, view_key, aggregate_type, aggregate_id, max(aggregate_version),
+       max(created_at), traceparent, count(*)
+FROM (
+    SELECT page.position, page.position - row_number() OVER (ORDER BY page.position) = %(after)s AS contiguous,
+           wanted.topic, wanted.view_key, wanted.aggregate_type, wanted.aggregate_id, wanted.aggregate_version,
+           wanted.created_at, wanted.traceparent
+    FROM (
+        SELECT * FROM store.outbox
+        WHERE position > %(after)s AND position <= %(until)s
+        ORDER BY position
+        LIMIT %(limit)s
+    ) AS page
+    LEFT JOIN LATERAL (SELECT page.* WHERE page.topic = ANY(%(topics)s)) AS wanted ON true
+) AS events
+GROUP BY contiguous, topic, view_key, aggregate_type, aggregate_id, traceparent
+"""
 _LOCK_HOLDERS = """
 SELECT DISTINCT l.virtualtransaction
 FROM pg_catalog.pg_locks l
@@ -49,7 +69,10 @@ NO_END = 2**63 - 1
 
 
 class Event(NamedTuple):
-    """One row of the outbox; ``view_key`` is the view row it touches, ``aggregate_*`` what changed."""
+    """One row of the outbox; ``view_key`` is the view row it touches, ``aggregate_*`` what changed.
+
+    Or, from a reader that folds, so many ``times`` alike, of which this is the last.
+    """
 
     position: int
     topic: str
@@ -59,6 +82,7 @@ class Event(NamedTuple):
     aggregate_version: int
     created_at: datetime
     traceparent: str | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,19 @@ class Page:
     events: list[Event]
     position: int
     waiting: bool = False
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a statement saw after the cursor: the events before the first gap, and all; with the last position of each.
+
+    A position is the cursor's where there is none.
+    """
+
+    run: list[Event]
+    run_ends: int
+    all: list[Event]
+    ends: int
 
 
 @dataclass(slots=True)
@@ -81,12 +118,20 @@ class OutboxReader:
 
     While pages come back full, the next one is twice as large, up to ``most_rows``: a reader that folds events has the
     less to do for each of them, the further behind it is.
+
+    With ``topics`` the events are those of these topics, and come folded, in no order: most of a backlog is never sent.
     """
 
     def __init__(
-        self, connection: Connection, position: int, page_rows: int = PAGE_ROWS, most_rows: int = PAGE_ROWS
+        self,
+        connection: Connection,
+        position: int,
+        page_rows: int = PAGE_ROWS,
+        most_rows: int = PAGE_ROWS,
+        topics: Sequence[str] | None = None,
     ) -> None:
         self._connection = connection
+        self._topics = None if topics is None else list(topics)
         self._page_rows = self._limit = page_rows
         self._most_rows = max(page_rows, most_rows)
         self._full = False
@@ -95,22 +140,19 @@ class OutboxReader:
 
     async def read(self) -> Page:
         """What can be taken now. Does not move the cursor: ``advance`` does, once the page is applied."""
-        rows = await self._page(NO_END)
-        if not rows:
-            return Page([], self.position)
-        run = self._contiguous(rows)
-        if len(run) == len(rows):
-            return Page(run, run[-1].position)
-        if self._gap is None or self._gap.candidate <= (run[-1].position if run else self.position):
-            self._gap = _Gap(rows[-1].position, await self.holders())
-        if run:
-            return Page(run, run[-1].position)
+        found = await self._look(NO_END)
+        if found.run_ends == found.ends:
+            return Page(found.run, found.ends)
+        if self._gap is None or self._gap.candidate <= found.run_ends:
+            self._gap = _Gap(found.ends, await self.holders())
+        if found.run_ends > self.position:
+            return Page(found.run, found.run_ends)
         return await self._across(self._gap)
 
     async def decided(self, until: int) -> Page:
         """The next page up to ``until``, of which the caller knows that everything up to it is decided."""
-        rows = await self._page(until)
-        return Page(rows, rows[-1].position if self._full else until)
+        found = await self._look(until)
+        return Page(found.all, found.ends if self._full else until)
 
     def advance(self, position: int) -> None:
         """Everything up to ``position`` is applied."""
@@ -128,20 +170,39 @@ class OutboxReader:
             gap.holders &= await self.holders()
         if gap.holders:
             return Page([], self.position, waiting=True)
-        rows = await self._page(gap.candidate)
-        return Page(rows, rows[-1].position if self._full else gap.candidate)
+        return await self.decided(gap.candidate)
+
+    async def _look(self, until: int) -> _Found:
+        values = {"after": self.position, "until": until, "limit": self._limit}
+        found = _Found([], self.position, [], self.position)
+        if self._topics is None:
+            cursor = await self._connection.execute(_PAGE, values)
+            found.all = [Event(*row) for row in await cursor.fetchall()]
+            count = len(found.all)
+            found.ends = found.all[-1].position if found.all else self.position
+            found.run = self._contiguous(found.all)
+            found.run_ends = found.run[-1].position if found.run else self.position
+        else:
+            cursor = await self._connection.execute(_FOLDED, values | {"topics": self._topics})
+            count = 0
+            for contiguous, *row in await cursor.fetchall():
+                event = Event(*row)
+                count += event.times
+                found.ends = max(found.ends, event.position)
+                if contiguous:
+                    found.run_ends = max(found.run_ends, event.position)
+                if row[1] is None:
+                    continue  # all that is of other topics
+                found.all.append(event)
+                if contiguous:
+                    found.run.append(event)
+        self._full = count == self._limit
+        return found
 
     def _contiguous(self, rows: list[Event]) -> list[Event]:
         for index, row in enumerate(rows):
             if row.position != self.position + 1 + index:
                 return rows[:index]
-        return rows
-
-    async def _page(self, until: int) -> list[Event]:
-        values = {"after": self.position, "until": until, "limit": self._limit}
-        cursor = await self._connection.execute(_PAGE, values)
-        rows = [Event(*row) for row in await cursor.fetchall()]
-        self._full = len(rows) == self._limit
         return rows
 
 

@@ -1,31 +1,29 @@
 """Building the next version of a view while the live one serves, and switching to it in one short transaction.
 
-Note the safe position; open a snapshot; fill the next version's table; index it; ANALYZE; tail the outbox up to the
-present; compare with the live version, where they differ with the store; then, with the projector
-paused at one position for a moment, compare what changed since, and switch. The old
-version stays for `rollback`. Whatever ends it, the live version was never touched; the next rebuild clears up first.
+Note the safe position; open a snapshot; fill the next version's table; index it; tail the outbox up to the present and
+compare with the live version, where they differ with the store, beside ANALYZE; then, with the projector paused for a
+moment, apply all that can be seen, compare what changed since, and switch. The old version stays for `rollback`.
+Whatever ends it, the live version was never touched; the next rebuild clears up first.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID
 
 import psycopg
 import structlog
 
-from projections.apply import Target, is_poison, upsert_carefully
+from projections.apply import Target
 from projections.books import Connection, Live, connect, fetch_one, leader_of, live_version, try_lead
 from projections.definition import Projection
+from projections.filling import Report, fill, together
+from projections.indexing import analyze, index
 from projections.reader import safe_position
 from projections.switch import Differences, compare_ahead, switch_to, tail
 
-CHUNK_ROWS = 5000
-FIRST_KEY = UUID(int=0)
+DEFAULT_JOBS = 2
 
 log = structlog.get_logger(__name__)
-
-Report = Callable[[str, int, int], None]
 
 
 class Busy(RuntimeError):
@@ -55,8 +53,10 @@ async def rebuilding(dsn: str, projection: Projection, what: str) -> AsyncIterat
         yield connection
 
 
-async def rebuild(dsn: str, projection: Projection, report: Report = silent) -> Rebuilt:
+async def rebuild(dsn: str, projection: Projection, report: Report = silent, *, jobs: int = DEFAULT_JOBS) -> Rebuilt:
     """Make the next version of a projection live. ``report`` is told the phase, the rows done and the rows in all.
+
+    ``jobs`` sessions fill and index it, each a core of the database's while that lasts.
 
     Raises ``Busy``, or ``Wrong`` when what was built is not what the store says.
     """
@@ -64,16 +64,13 @@ async def rebuild(dsn: str, projection: Projection, report: Report = silent) -> 
         await clear_up(connection, projection)
         version = await _create(connection, projection)
         try:
-            live = Live(version, None, 1, projection.shape)
+            target = Target(projection, Live(version, None, 1, projection.shape), 0, next=True)
             position = await safe_position(connection)
-            rows = await _fill(connection, Target(projection, live, 0), position, report)
-            await _index(connection, projection, version, report)
-            report("tail", rows, rows)
-            position = await tail(connection, Target(projection, live, 0), position)
-            report("compare", rows, rows)
-            await compare_ahead(connection, Target(projection, live, 0), position)
+            rows = await fill(connection, dsn, target, position, jobs, report)
+            await index(connection, dsn, projection, version, jobs, report)
+            position = await _come_near(connection, dsn, target, position, rows, report)
             report("switch", rows, rows)
-            differences = await switch_to(connection, Target(projection, live, 0), position)
+            differences = await switch_to(connection, target, position)
         except BaseException:
             await _abandon(connection, projection)
             raise
@@ -126,57 +123,18 @@ async def _create(connection: Connection, projection: Projection) -> int:
     return version
 
 
-async def _fill(connection: Connection, target: Target, position: int, report: Report) -> int:
-    """Fill the empty version from one snapshot, a range of keys at a time; the number of keys."""
-    projection = target.projection
-    key = projection.wanted_column
-    statement = projection.fill(target.live.version, f"{key} > %(low)s AND {key} <= %(high)s")
-    done = 0
-    async with connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        await connection.execute("SET LOCAL work_mem = '64MB'")
-        bounds = await _bounds(connection, projection)
-        total = sum(count for _, count in bounds)
-        low = FIRST_KEY
-        for high, count in bounds:
-            values = {"low": low, "high": high, "position": position}
-            try:
-                async with connection.transaction():
-                    await connection.execute(statement, values, prepare=False)
-            except psycopg.Error as error:
-                if not is_poison(error):
-                    raise
-                await _fill_carefully(connection, target, low, high, position)
-            low, done = high, done + count
-            report("fill", done, total)
-    return done
+async def _come_near(connection: Connection, dsn: str, target: Target, position: int, rows: int, report: Report) -> int:
+    """Tail to the present and compare what came of it, beside ANALYZE; the position that the next version is at."""
 
+    async def tail_and_compare() -> None:
+        nonlocal position
+        report("tail", rows, rows)
+        position = await tail(connection, target, position)
+        report("compare", rows, rows)
+        await compare_ahead(connection, target, position)
 
-async def _fill_carefully(connection: Connection, target: Target, low: UUID, high: UUID, position: int) -> None:
-    cursor = await connection.execute(
-        f"SELECT id FROM {target.projection.keys_table} WHERE id > %s AND id <= %s ORDER BY id", (low, high)
-    )
-    keys = [key for (key,) in await cursor.fetchall()]
-    await upsert_carefully(connection, target, keys, position, len(keys))
-
-
-async def _bounds(connection: Connection, projection: Projection) -> list[tuple[UUID, int]]:
-    """The last key of each range and how many keys it has."""
-    cursor = await connection.execute(
-        f"SELECT max(id::text)::uuid, count(*) FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / {CHUNK_ROWS}"
-        f" AS range FROM {projection.keys_table}) AS numbered GROUP BY range ORDER BY range"
-    )
-    return [(high, count) for high, count in await cursor.fetchall()]
-
-
-async def _index(connection: Connection, projection: Projection, version: int, report: Report) -> None:
-    statements = projection.create_indexes(version)
-    await connection.execute("SET maintenance_work_mem = '256MB'")
-    for number, statement in enumerate(statements):
-        report("index", number, len(statements))
-        await connection.execute(statement)
-    report("analyze", len(statements), len(statements))
-    await connection.execute(f"ANALYZE {projection.table(version)}")
+    await together(tail_and_compare(), analyze(dsn, target.projection, target.live.version))
+    return position
 
 
 async def rollback(dsn: str, projection: Projection, report: Report = silent) -> Rebuilt:
@@ -197,7 +155,7 @@ async def rollback(dsn: str, projection: Projection, report: Report = silent) ->
         shape, position = row
         if shape != projection.shape:
             raise LookupError(f"version {current.previous} is another release's: roll back with that release")
-        target = Target(projection, Live(current.previous, None, 1, shape), 0)
+        target = Target(projection, Live(current.previous, None, 1, shape), 0, next=True)
         report("tail", 0, 0)
         position = await tail(connection, target, position)
         report("compare", 0, 0)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -43,7 +44,7 @@ class Projector:
         self._workers: dict[tuple[str, int], ShardWorker] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._navigation = NavigationFollower(self.dsn, self._stop, refresh)
-        self._mirrors = [RedisFollower(settings, self.dsn, PROJECTIONS[name], self._stop) for name in MIRRORS]
+        self._mirrors = {name: RedisFollower(settings, self.dsn, PROJECTIONS[name], self._stop) for name in MIRRORS}
 
     def dsn(self) -> str:
         """The projector's DSN, asked for at each connect: the database may come later, or move."""
@@ -55,13 +56,17 @@ class Projector:
     def stop(self) -> None:
         """Finish the batches under way, then end."""
         self._stop.set()
-        self.wake()
+        self._wake_all()
 
     def wake(self) -> None:
-        """Have every worker look at once."""
+        """Have every worker look at once. Those who follow the views look when a batch is applied."""
         for worker in self._workers.values():
             worker.wake()
-        self._applied()
+
+    def _wake_all(self) -> None:
+        self.wake()
+        for name in PROJECTIONS:
+            self._applied(name)
 
     @property
     def leads(self) -> bool:
@@ -74,18 +79,15 @@ class Projector:
             await self._run()
 
     async def _run(self) -> None:
-        aids = [
-            asyncio.create_task(self._observe()),
-            asyncio.create_task(listen(self._settings, self.wake, self._stop)),
-        ]
+        bell = asyncio.create_task(listen(self._settings, self.wake, self._stop))
+        self._start(self._observe(), "observer")
         self._start(self._navigation.run(), "navigation")
-        for mirror in self._mirrors:
+        for mirror in self._mirrors.values():
             self._start(mirror.run(), "redis")
         await self._stop.wait()
-        for aid in aids:
-            aid.cancel()
-        await asyncio.gather(*aids, return_exceptions=True)
-        self.wake()
+        bell.cancel()
+        await asyncio.gather(bell, return_exceptions=True)
+        self._wake_all()
         done, pending = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in pending:
             log.warning("stopped_late", task=task.get_name())
@@ -98,19 +100,23 @@ class Projector:
         self._tasks.append(asyncio.create_task(work, name=name))
 
     def _follow_shards(self, shards: dict[str, int]) -> None:
+        if self._stop.is_set():
+            return  # nobody would wait for them any more
         for name, count in shards.items():
             for shard in range(count):
                 wanted = self._only is None or shard in self._only
                 if wanted and (name, shard) not in self._workers:
-                    worker = ShardWorker(self.dsn, PROJECTIONS[name], shard, self._stop, self._applied, self._tracing)
+                    applied = partial(self._applied, name)
+                    worker = ShardWorker(self.dsn, PROJECTIONS[name], shard, self._stop, applied, self._tracing)
                     self._workers[(name, shard)] = worker
                     self._start(worker.run(), f"{name}/{shard}")
 
-    def _applied(self) -> None:
-        """A worker committed a batch: those who follow the views look at once."""
-        self._navigation.wake()
-        for mirror in self._mirrors:
-            mirror.wake()
+    def _applied(self, name: str) -> None:
+        """A worker committed a batch: those who follow its view look at once."""
+        if name == "catalog":
+            self._navigation.wake()
+        if name in self._mirrors:
+            self._mirrors[name].wake()
 
     async def _observe(self) -> None:
         """Start the workers that the registry asks for, and measure the lag, every second."""

@@ -10,10 +10,10 @@ import structlog
 from projections.apply import Batch, Target, fold, write_rows
 from projections.books import Connection, live_version
 from projections.definition import Projection
-from projections.reader import OutboxReader
+from projections.reader import NO_END, OutboxReader, Page
 
 NEAR_ENOUGH = 500  # events; fewer than that are tailed while the projector is paused
-LOCK_TIMEOUT = "300ms"
+LONGEST_PAUSE_SECONDS = 0.3  # for a lock, and for the transactions that may still add events
 ATTEMPTS = 200
 PAUSE_SECONDS = 0.05
 CHECKED_KEYS = 2000
@@ -22,13 +22,20 @@ EVER = -1
 log = structlog.get_logger(__name__)
 
 
+class _Undecided(Exception):
+    """A transaction that may still add an event below the last one did not end in time."""
+
+
 class Wrong(RuntimeError):
     """What was built is not what the store says; nothing was switched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Rows that the version before had otherwise, or lacked; None when its shape was another and nothing compares."""
+    """Rows that the version before had otherwise, or lacked, whatever is still to be applied to it left out.
+
+    None when its shape was another and nothing compares.
+    """
 
     rows: int | None
 
@@ -59,10 +66,34 @@ async def _apply(connection: Connection, target: Target, reader: OutboxReader, u
 async def _catch_up(connection: Connection, target: Target, reader: OutboxReader, until: int) -> None:
     """Apply everything up to a decided position, in the caller's transaction."""
     while reader.position < until:
-        page = await reader.decided(until)
-        batch: Batch = fold(target, page.events, reader.position, page.position)
-        await write_rows(connection, target, batch, careful=True)
-        reader.advance(page.position)
+        await _write(connection, target, reader, await reader.decided(until))
+
+
+async def _catch_up_with_all(connection: Connection, target: Target, reader: OutboxReader) -> None:
+    """Apply every event that anybody can see by now, in the caller's transaction. Raises ``_Undecided``.
+
+    The live version's rows say what the store said when they were computed, which may be more than the events that
+    were applied to it: the next version must know all of it, or somebody would be shown an older page.
+    """
+    cursor = await connection.execute("SELECT COALESCE(max(position), 0) FROM store.outbox")
+    row = await cursor.fetchone()
+    assert row is not None
+    clock = asyncio.get_running_loop().time
+    end = clock() + LONGEST_PAUSE_SECONDS
+    while reader.position < row[0]:
+        page = await reader.read()
+        if not page.waiting:
+            await _write(connection, target, reader, page)
+        elif clock() > end:
+            raise _Undecided
+        else:
+            await asyncio.sleep(PAUSE_SECONDS / 10)
+
+
+async def _write(connection: Connection, target: Target, reader: OutboxReader, page: Page) -> None:
+    batch: Batch = fold(target, page.events, reader.position, page.position)
+    await write_rows(connection, target, batch)
+    reader.advance(page.position)
 
 
 async def switch_to(connection: Connection, target: Target, position: int) -> Differences:
@@ -73,12 +104,15 @@ async def switch_to(connection: Connection, target: Target, position: int) -> Di
     for _ in range(ATTEMPTS):
         try:
             async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                await connection.execute(f"SET LOCAL lock_timeout = '{LONGEST_PAUSE_SECONDS}s'")
                 return await _switch(connection, target, position)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, _Undecided):
             await asyncio.sleep(PAUSE_SECONDS)
             position = await tail(connection, target, position)
-    raise TimeoutError(f"{target.projection.view} is locked by somebody: nothing was switched; run it again")
+    raise TimeoutError(
+        f"{target.projection.view} is locked by somebody, or a transaction that writes to the store does not end:"
+        " nothing was switched; run it again"
+    )
 
 
 async def _switch(connection: Connection, target: Target, position: int) -> Differences:
@@ -92,19 +126,22 @@ async def _switch(connection: Connection, target: Target, position: int) -> Diff
         "SELECT position FROM read.projection_checkpoints WHERE projection = %s ORDER BY shard FOR UPDATE",
         (projection.name,),
     )
-    at = max([position, *(found for (found,) in await cursor.fetchall())])
+    applied = [found for (found,) in await cursor.fetchall()] or [position]
     reader = OutboxReader(connection, position)
-    await _catch_up(connection, target, reader, at)
-    differences = await _compare(connection, target, before[0], position, at)
+    await _catch_up(connection, target, reader, max(applied))
+    await _catch_up_with_all(connection, target, reader)
+    at = reader.position
+    differences = await _compare(connection, target, before[0], position, min(applied), at)
     await connection.execute(
         "UPDATE read.projections SET live_version = %s, previous_version = %s, switched_at = now() WHERE name = %s",
         (version, before[0], projection.name),
     )
     await connection.execute(
         "UPDATE read.projection_versions SET state = CASE version WHEN %(new)s THEN 'live' ELSE 'kept' END,"
-        " phase = CASE version WHEN %(new)s THEN 'live' ELSE 'kept' END, position = %(at)s, finished_at = now()"
+        " phase = CASE version WHEN %(new)s THEN 'live' ELSE 'kept' END,"
+        " position = CASE version WHEN %(new)s THEN %(at)s ELSE %(applied)s END, finished_at = now()"
         " WHERE projection = %(name)s AND version IN (%(new)s, %(old)s)",
-        {"new": version, "old": before[0], "at": at, "name": projection.name},
+        {"new": version, "old": before[0], "at": at, "applied": min(applied), "name": projection.name},
     )
     await connection.execute(
         "UPDATE read.projection_checkpoints SET position = %s, generation = %s, changes = changes + 1,"
@@ -125,15 +162,15 @@ async def compare_ahead(connection: Connection, target: Target, position: int) -
     live = await live_version(connection, projection)
     if live.shape != target.live.shape:
         return
-    keys = await _differing(connection, projection, live.version, version, EVER)
+    keys, _ = await _differing(connection, projection, live.version, version)
     await _check(connection, projection, version, keys, position)
 
 
-async def _compare(connection: Connection, target: Target, old: int, since: int, at: int) -> Differences:
-    """Compare all rows' digests with the live version's, both at one position now.
+async def _compare(connection: Connection, target: Target, old: int, since: int, applied: int, at: int) -> Differences:
+    """Compare all rows' digests with the live version's, which stands still.
 
-    The new version must be what the store says; the live one may have drifted, and that is counted. What was there
-    before ``since`` was held against the store already.
+    The new version must be what the store says; what was there before ``since`` was held against it already. The live
+    one may have drifted, and that is counted for what the events up to ``applied`` should have made of it.
     """
     projection, new = target.projection, target.live.version
     cursor = await connection.execute(
@@ -143,19 +180,29 @@ async def _compare(connection: Connection, target: Target, old: int, since: int,
     shapes = await cursor.fetchone()
     if shapes is None or shapes[0] > 1:
         return Differences(None)
-    await _check(connection, projection, new, await _differing(connection, projection, old, new, since), at)
-    return Differences(len(await _differing(connection, projection, old, new, EVER)))
+    keys, drifted = await _differing(connection, projection, old, new, since=since, until=applied)
+    await _check(connection, projection, new, keys, at)
+    return Differences(drifted)
 
 
-async def _differing(connection: Connection, projection: Projection, old: int, new: int, since: int) -> list[UUID]:
-    """Keys that two versions have otherwise: all of them, or those computed after ``since`` and those that lack."""
+async def _differing(
+    connection: Connection, projection: Projection, old: int, new: int, *, since: int = EVER, until: int = NO_END
+) -> tuple[list[UUID], int]:
+    """Keys that two versions have otherwise and were computed after ``since``; how many were by ``until``.
+
+    A row that the new version lacks is among both.
+    """
     key = projection.key
     cursor = await connection.execute(
-        f"SELECT {key} FROM {projection.table(old)} AS before FULL JOIN {projection.table(new)} AS after USING ({key})"
-        " WHERE before.digest IS DISTINCT FROM after.digest AND (after.position > %(since)s OR after.digest IS NULL)",
-        {"since": since},
+        f"WITH differing AS MATERIALIZED (SELECT {key}, after.position FROM {projection.table(old)} AS before"
+        f" FULL JOIN {projection.table(new)} AS after USING ({key})"
+        " WHERE before.digest IS DISTINCT FROM after.digest)"
+        f" SELECT {key}, 0 FROM differing WHERE position > %(since)s OR position IS NULL UNION ALL"
+        " SELECT NULL, count(*) FROM differing WHERE position <= %(until)s OR position IS NULL",
+        {"since": since, "until": until},
     )
-    return [found for (found,) in await cursor.fetchall()]
+    found = await cursor.fetchall()
+    return [key for key, _ in found if key is not None], sum(number for _, number in found)
 
 
 async def _check(connection: Connection, projection: Projection, version: int, keys: list[UUID], at: int) -> None:

@@ -7,7 +7,7 @@ import redis.asyncio as redis
 import structlog
 
 from app.core.config import NotConfigured, Settings
-from app.core.redis_clients import one_node
+from app.core.redis_clients import AWAY, one_node
 from app.core.wake import WAKE_CHANNEL
 from projections.books import pause
 
@@ -31,7 +31,7 @@ async def listen(settings: Settings, wake: Callable[[], None], stop: asyncio.Eve
                 while not stop.is_set():
                     if await channel.get_message(timeout=LISTEN_SECONDS) is not None:
                         wake()
-        except (redis.RedisError, OSError, TimeoutError, NotConfigured) as error:
+        except (*AWAY, NotConfigured) as error:
             log.warning("bell_away", error=str(error), retry_in=backoff)
             await pause(stop, backoff)
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)

@@ -18,13 +18,15 @@ from projections.books import (
     checkpoint,
     connect,
     fetch_one,
+    keep_plans,
     live_version,
     pause,
+    plan_anew,
     stop_leading,
     try_lead,
 )
 from projections.definition import Projection
-from projections.reader import Event, OutboxReader
+from projections.reader import OutboxReader
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -33,10 +35,11 @@ BUSY_SECONDS = 0.005
 IDLE_SECONDS = 0.25
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 0.25
+PLANS_SECONDS = 1.0  # what a plan costs is then no part worth naming, and no import outgrows it by much
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
 TRIES_BEFORE_PARKING = 3
-MOST_PAGE_ROWS = 16_000
+PAGE_ROWS, MOST_PAGE_ROWS = 8_000, 32_000  # they come folded
 
 log = structlog.get_logger(__name__)
 _JITTER = random.SystemRandom()
@@ -75,6 +78,7 @@ class ShardWorker:
                 continue
             try:
                 backoff = FIRST_BACKOFF_SECONDS
+                await keep_plans(connection)
                 await self._stand_by_or_lead(connection)
             except psycopg.OperationalError as error:
                 backoff = await self._back_off("database_lost", error, backoff)
@@ -119,20 +123,26 @@ class ShardWorker:
 
     async def _lead(self, connection: Connection, target: Target) -> None:
         position = await checkpoint(connection, self.projection, self.shard, target.live.version)
-        reader = OutboxReader(connection, position, most_rows=MOST_PAGE_ROWS)
+        reader = OutboxReader(connection, position, PAGE_ROWS, MOST_PAGE_ROWS, self.projection.topics)
         self._log.info("leading", position=position, version=target.live.version)
-        idle, next_look = BUSY_SECONDS, 0.0
+        idle, next_look, next_plans = BUSY_SECONDS, 0.0, 0.0
+        pending = False
         clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
             self.woken.clear()
-            pending = False
             if clock() >= next_look:
                 next_look = clock() + LOOK_SECONDS
                 await self._check_version(connection, target)
-                pending = await self._has_pending(connection)
+                pending = pending or await self._has_pending(connection)
             page = await reader.read()
             if page.position > reader.position or pending:
-                await self._apply(connection, target, reader, page.events, page.position)
+                batch = fold(target, page.events, reader.position, page.position)
+                batch.pending = pending
+                if clock() >= next_plans:
+                    next_plans = clock() + PLANS_SECONDS
+                    await plan_anew(connection)
+                await self._apply(connection, target, reader, batch)
+                pending = batch.pending
                 idle = BUSY_SECONDS
             elif page.waiting:
                 await asyncio.sleep(BUSY_SECONDS)
@@ -140,16 +150,13 @@ class ShardWorker:
                 await pause(self.woken, idle)
                 idle = min(idle * 2, IDLE_SECONDS)
 
-    async def _apply(
-        self, connection: Connection, target: Target, reader: OutboxReader, events: list[Event], after: int
-    ) -> None:
-        batch = fold(target, events, reader.position, after)
+    async def _apply(self, connection: Connection, target: Target, reader: OutboxReader, batch: Batch) -> None:
         with self._span(batch) as span:
             changes = await self._apply_batch(connection, target, batch)
             if span is not None:
                 span.set_attributes({"kirana.events": batch.events, "kirana.rows": changes})
-        reader.advance(after)
-        metrics.applied(self.projection.name, self.shard, batch.events, changes, after)
+        reader.advance(batch.after)
+        metrics.applied(self.projection.name, self.shard, batch.events, changes, batch.after)
         self._applied()
 
     def _span(self, batch: Batch) -> AbstractContextManager["Span | None"]:

@@ -21,7 +21,7 @@ from starlette.types import Message, Scope
 
 from app.core.config import NotConfigured, Settings
 from app.core.http import SECURITY_HEADERS
-from app.core.redis_clients import one_node
+from app.core.redis_clients import AWAY, one_node
 from app.core.telemetry.shortcut import Ready
 from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
 from query_api.responses import HOT_KEY, Hot, matches
@@ -202,7 +202,7 @@ class HotPages:
                     await channel.subscribe(CATALOG_KEYS.changes)
                     backoff = FIRST_BACKOFF_SECONDS
                     await self._hear(channel, ended)
-            except (redis.RedisError, OSError, TimeoutError, NotConfigured) as error:
+            except (*AWAY, NotConfigured) as error:
                 log.warning("changes_not_heard", error=str(error), retry_in=backoff)
             finally:
                 self._trusted_until = 0.0

@@ -9,6 +9,7 @@ from app.core import collector  # first: see there
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
+from app.core.route_index import include
 from query_api.routes import ROUTERS
 from query_api.state import query_lifespan
 
@@ -24,8 +25,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = new_application("Kirana query API", chosen, lifespan)
     app.include_router(health_router("query"))
-    for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+    include(app, ROUTERS)
     return app
 
 

@@ -8,7 +8,7 @@ import redis.asyncio as redis
 import structlog
 
 from app.core.config import NotConfigured, Settings
-from app.core.redis_clients import new_client
+from app.core.redis_clients import AWAY, new_client
 from projections import metrics
 from projections.books import Connection, Live, LostLead, connect, live_version, pause, try_lead
 from projections.definition import Projection
@@ -55,7 +55,7 @@ class RedisFollower:
                     backoff = FIRST_BACKOFF_SECONDS
                     metrics.REDIS_UP.set(1)
                     await self._stand_by_or_follow(client, found)
-            except (redis.RedisError, psycopg.Error, OSError, TimeoutError, NotConfigured) as error:
+            except (*AWAY, psycopg.Error, NotConfigured) as error:
                 metrics.REDIS_UP.set(0)
                 self._log.warning("redis_view_waits", error=str(error), retry_in=backoff)
                 await pause(self._stop, backoff)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.core.openapi import problems
 from app.core.security import CurrentPrincipal, OptionalPrincipal
-from app.models.orders import ORDER_STATUSES
+from app.models.words import ORDER_STATUSES
 from query_api.freshness import Wanted
 from query_api.pages import accounts, orders
 from query_api.parameters import Cursor, Limit

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.core.errors import Refused
 from app.core.openapi import problems
 from app.core.security import CurrentStaff
-from app.models.orders import ORDER_STATUSES
+from app.models.words import ORDER_STATUSES
 from query_api.pages import admin as pages
 from query_api.parameters import Cursor, Limit, Token
 from query_api.repositories import admin

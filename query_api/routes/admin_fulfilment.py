@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.core.errors import Refused
 from app.core.openapi import problems
-from app.models.fulfilment import SHIPMENT_STATUSES
+from app.models.words import SHIPMENT_STATUSES
 from query_api.pages import admin as pages
 from query_api.parameters import Cursor, Limit, Token
 from query_api.repositories import admin_fulfilment as repository

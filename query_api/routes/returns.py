@@ -1,6 +1,5 @@
 """GET of returns, invoices and credit notes: a shopper's own, and all of them for staff."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,9 +10,9 @@ from starlette.responses import Response
 from app.core.errors import Refused
 from app.core.openapi import problems
 from app.core.security import CurrentPrincipal
-from app.models.invoices import DOCUMENT_KINDS
-from app.models.returns import RETURN_STATUSES
+from app.models.words import DOCUMENT_KINDS, RETURN_STATUSES
 from app.utils.amounts import in_words
+from app.utils.times import Day
 from query_api.pages import admin as pages
 from query_api.parameters import Cursor, Limit, Token
 from query_api.repositories import invoices, returns
@@ -26,7 +25,7 @@ router = APIRouter()
 
 ReturnStatus = Literal[RETURN_STATUSES]  # type: ignore[valid-type]
 Kind = Literal[DOCUMENT_KINDS]  # type: ignore[valid-type]
-Day = Annotated[date | None, Query(description="A date of issue, in India; included.")]
+IssuedOn = Annotated[Day | None, Query(description="A date of issue, in India; included.")]
 Returns = Annotated[QueryState, allowed("returns.write", "orders.read")]
 Invoices = Annotated[QueryState, allowed("invoices.read")]
 
@@ -102,8 +101,8 @@ async def one_return(state: Returns, return_id: UUID) -> Response:
 )
 async def list_invoices(
     state: Invoices,
-    since: Day = None,
-    until: Day = None,
+    since: IssuedOn = None,
+    until: IssuedOn = None,
     kind: Kind | None = None,
     number: Token | None = None,
     limit: Limit = 50,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.core.errors import Refused
 from app.core.openapi import problems
 from app.core.security import CurrentPrincipal
-from app.models.catalog import REVIEW_STATUSES
+from app.models.words import REVIEW_STATUSES
 from query_api.pages import admin as pages
 from query_api.parameters import Cursor, Limit, Token
 from query_api.repositories import reviews

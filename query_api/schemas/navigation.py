@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.models.merchandising import BANNER_LINKS
+from app.models.words import BANNER_LINKS
 from query_api.schemas.catalog import ProductCard
 
 

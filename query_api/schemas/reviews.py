@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.models.catalog import REVIEW_STATUSES
+from app.models.words import REVIEW_STATUSES
 
 Status = Literal[REVIEW_STATUSES]  # type: ignore[valid-type]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.models.merchandising import BANNER_LINKS, COLLECTION_SORTS
+from app.models.words import BANNER_LINKS, COLLECTION_SORTS
 
 
 class AdminBrand(BaseModel):

@@ -26,6 +26,7 @@ from tests.support.projecting import announce
 ROWS = 400
 WRITERS = 4
 EVENTS = 1500
+PAUSE_SECONDS = 0.003  # of a writer: four that never pause are done before a partition is
 LONGEST_WAIT_SECONDS = 1.5
 PATIENCE_SECONDS = 60.0
 
@@ -54,6 +55,7 @@ def write(database: Database, work: Work) -> None:
             begun = time.monotonic()
             announce(connection, uuid4())
             work.waits.append(time.monotonic() - begun)
+            time.sleep(PAUSE_SECONDS)
 
 
 def roll(database: Database, work: Work) -> None:

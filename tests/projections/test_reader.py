@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -240,6 +241,50 @@ async def test_pages_grow_while_they_are_full(database: Database) -> None:
         await owner.execute(INSERT)
         await owner.execute(INSERT)
         assert len((await reader.read()).events) == 1, "what is new comes in small pages again"
+
+
+async def test_a_reader_that_folds_goes_as_far_as_one_that_does_not(database: Database) -> None:
+    """Page by page, over gaps that are waited for and gaps that stay: the same positions, and the same events once."""
+    chance, keys = random.Random(7), [uuid4() for _ in range(6)]
+    insert = (
+        "INSERT INTO store.outbox (topic, view_key, aggregate_type, aggregate_id, aggregate_version, type, traceparent)"
+        " VALUES (%s, %s, %s, %s, 1, 'a.saved', %s)"
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        connect = [await database.aconnect("owner", autocommit=False) for _ in range(4)]
+        for connection in connect:
+            await stack.enter_async_context(connection)
+        c = await stack.enter_async_context(await database.aconnect("projector"))
+        plain = OutboxReader(c, 0, 5, 20)
+        folding = OutboxReader(c, 0, 5, 20, ("catalog",))
+        waited = 0
+        for _ in range(400):
+            writer = chance.choice(connect)
+            if chance.random() < 0.6:
+                topic = chance.choice(("catalog", "catalog", "orders"))
+                kind = chance.choice(("product", "brand"))
+                key, trace = chance.choice(keys), chance.choice((None, "one", "two"))
+                await writer.execute(insert, (topic, key, kind, key, trace))
+            else:
+                await (writer.commit() if chance.random() < 0.7 else writer.rollback())
+            one, other = await plain.read(), await folding.read()
+            assert (one.position, one.waiting) == (other.position, other.waiting)
+            assert folded(other.events) == folded([event for event in one.events if event.topic == "catalog"])
+            waited += one.waiting
+            plain.advance(one.position)
+            folding.advance(other.position)
+        assert waited > 0
+        assert plain.position > 100
+
+
+def folded(events: list[Event]) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """How many there are of each aggregate and request, and the last one's position."""
+    found: dict[tuple[Any, ...], tuple[int, int]] = {}
+    for event in events:
+        key = (event.topic, event.view_key, event.aggregate_type, event.aggregate_id, event.traceparent)
+        times, last = found.get(key, (0, 0))
+        found[key] = (times + event.times, max(last, event.position))
+    return found
 
 
 async def test_the_safe_position_waits_for_open_writers(database: Database) -> None:

@@ -16,7 +16,9 @@ import pytest
 from redis import Redis
 
 from app.core.paths import ROOT
-from projections.books import connect
+from projections import filling
+from projections.apply import Target
+from projections.books import Live, connect
 from projections.rebuild import Busy, rebuild, rebuilding, rollback
 from projections.registry import PROJECTIONS
 from projections.verify import repair, verify, verify_redis
@@ -47,7 +49,16 @@ def _empty_redis(redis: Redis) -> None:
     """Each database of its own has a Redis of its own."""
 
 
-async def test_a_rebuilt_version_is_byte_identical(database: Database, owner: psycopg.Connection[Any]) -> None:
+@pytest.fixture(autouse=True)
+def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small stores are filled by several sessions too."""
+    monkeypatch.setattr(filling, "CHUNK_ROWS", 16)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+async def test_a_rebuilt_version_is_byte_identical(
+    database: Database, owner: psycopg.Connection[Any], jobs: int
+) -> None:
     async with projecting(database):
         made = [make_product(owner, stock=number) for number in range(40)]
         for product in made:
@@ -55,7 +66,7 @@ async def test_a_rebuilt_version_is_byte_identical(database: Database, owner: ps
         await reached(database, last)
         before = rows(owner, ROW.format("catalog"))
         seen: list[tuple[str, int, int]] = []
-        done = await rebuild(dsn(database), CATALOG, lambda *report: seen.append(report))
+        done = await rebuild(dsn(database), CATALOG, lambda *report: seen.append(report), jobs=jobs)
         assert (done.version, done.rows, done.differences.rows) == (2, 40, 0)
         assert rows(owner, ROW.format("catalog")) == before
         assert rows(owner, ROW.format("catalog_v1")) == before, "the old version stays for a rollback"
@@ -64,6 +75,53 @@ async def test_a_rebuilt_version_is_byte_identical(database: Database, owner: ps
         done = await rebuild(dsn(database), CATALOG)
         assert done.version == 3
         assert one(owner, "SELECT to_regclass('read.catalog_v1')") is None, "the one before the last is dropped"
+
+
+async def test_all_sessions_fill_from_one_snapshot(
+    database: Database, owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A price that changes between two ranges is in neither of them: it comes by the tail, as its event says."""
+    made = [make_product(owner, price=100) for _ in range(64)]
+    for product in made:
+        announce(owner, product.product_id)
+    built = Target(CATALOG, Live(2, None, 1, CATALOG.shape), 0)
+    async with await connect(dsn(database), "test") as connection:
+        await connection.execute(CATALOG.create_table(2))
+
+        def change(_: str, done: int, __: int) -> None:
+            if done == 16:
+                owner.execute("UPDATE store.product_variants SET price = 50")
+
+        assert await filling.fill(connection, dsn(database), built, 1, 3, change) == 64
+    assert rows(owner, "SELECT DISTINCT price FROM read.catalog_v2") == [(100,)]
+
+
+async def test_a_session_that_dies_ends_the_rebuild_and_leaves_the_live_version(
+    database: Database, owner: psycopg.Connection[Any]
+) -> None:
+    async with projecting(database):
+        made = [make_product(owner) for _ in range(64)]
+        for product in made:
+            last = announce(owner, product.product_id)
+        await reached(database, last)
+        killed = []
+
+        def kill(phase: str, _: int, __: int) -> None:
+            if phase == "fill" and not killed:
+                killed.extend(
+                    rows(
+                        owner,
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE application_name = 'kirana projections fill catalog' AND datname = current_database()",
+                    )
+                )
+
+        with pytest.raises(psycopg.OperationalError):
+            await rebuild(dsn(database), CATALOG, kill, jobs=3)
+        assert killed
+        assert one(owner, "SELECT to_regclass('read.catalog_v2')") is None
+        assert one(owner, "SELECT count(*) FROM read.catalog") == 64
+        assert (await rebuild(dsn(database), CATALOG)).rows == 64
 
 
 async def test_changes_go_on_in_the_new_version(database: Database, owner: psycopg.Connection[Any]) -> None:
@@ -163,9 +221,11 @@ async def test_nobody_notices_a_rebuild(
             tasks = [group.create_task(read_pages(shop, stop, answered, number)) for number in range(3)]
             tasks.append(group.create_task(read_lists(shop, stop, answered, products)))
             tasks.append(group.create_task(asyncio.to_thread(write_until, database, stop, products)))
-            for _ in range(rebuilds):
-                await rebuild(dsn(database), CATALOG)
-            stop.set()
+            try:
+                for _ in range(rebuilds):
+                    await rebuild(dsn(database), CATALOG)
+            finally:
+                stop.set()
         await reached(database, one(owner, "SELECT max(position) FROM store.outbox"))
         async with await connect(dsn(database), "test") as connection:
             drift = await verify(connection, CATALOG)

@@ -92,11 +92,21 @@ async def test_what_is_taken_off_the_shelf_leaves_redis_too(
 
 
 def test_an_older_row_never_goes_over_a_newer_one(redis: Redis) -> None:
-    assert redis.eval(WRITE, 1, "row", 7, 0, "b", "new") == 1
-    assert redis.eval(WRITE, 1, "row", 6, 0, "b", "old") == 0
-    assert redis.eval(WRITE, 1, "row", 8, 60) == 1
+    redis.eval(WRITE, 1, "row", 0, 7, 2, "b", "new")
+    redis.eval(WRITE, 1, "row", 0, 6, 2, "b", "old")
+    assert redis.hgetall("row") == {b"v": b"7", b"b": b"new"}
+    assert redis.ttl("row") == -1
+    redis.eval(WRITE, 1, "row", 60, 8, 0)
     assert redis.hgetall("row") == {b"v": b"8"}, "a tombstone keeps its revision"
     assert 0 < redis.ttl("row") <= 60
+
+
+def test_of_rows_written_together_each_is_compared_by_itself(redis: Redis) -> None:
+    redis.eval(WRITE, 2, "first", "second", 0, 5, 4, "b", "one", "e", "tag", 9, 2, "b", "two")
+    redis.eval(WRITE, 3, "first", "second", "third", 0, 6, 2, "b", "newer", 8, 2, "b", "older", 7, 0)
+    assert redis.hgetall("first") == {b"v": b"6", b"b": b"newer"}, "no field of the row before is left"
+    assert redis.hgetall("second") == {b"v": b"9", b"b": b"two"}
+    assert redis.hgetall("third") == {b"v": b"7"}
 
 
 async def test_a_flushed_redis_fills_itself_again(

@@ -1,6 +1,7 @@
 """What scales out exists: a streaming replica for the query API, a Redis Cluster, several API workers."""
 
 import asyncio
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,16 +19,19 @@ from app.core.embedded.postgres import PostgresServer, pg_bin, start_postgres, s
 from app.core.embedded.system_user import give, run_as, server_user
 from app.core.migrations import upgrade
 from app.core.procedure_files import install
+from app.core.redis_clients import AWAY
+from app.main import create_app as create_both
 from app.utils.view_keys import CATALOG_KEYS, ORDERS_KEYS
-from projections.books import connect
+from projections.books import Connection, connect
 from projections.registry import PROJECTIONS
 from projections.verify import verify, verify_redis
 from query_api.main import create_app
 from tests.support.api import serving
 from tests.support.builders import one
+from tests.support.cli import environment_for, kirana
 from tests.support.cluster import Cluster, run_dir
 from tests.support.databases import Database, settings_for
-from tests.support.projecting import projecting, reached
+from tests.support.projecting import after, projecting, reached
 from tests.support.redis_cluster import started_cluster
 from tests.support.shop import Shop
 
@@ -78,7 +82,7 @@ async def test_the_query_api_reads_from_a_streaming_replica(primary: Database) -
                 shop = Shop(primary, owner, client)
                 for turn in range(5):
                     shop.add(f"Kite {turn}")
-                    given = {"X-Consistency-Token": str(shop.position), "Prefer": "wait=2000"}
+                    given = after(shop.position)
                     response = await client.get("/v1/products?sort=newest", headers=given)
                     assert "x-stale" not in response.headers, "the token is judged where the rows are read"
                     assert response.json()["total"] == turn + 1
@@ -106,7 +110,7 @@ async def what_is_no_view_comes_from_the_primary(shop: Shop, reader: psycopg.Con
         response = await shop.client.get("/v1/products", headers=given)
         assert response.headers["x-stale"] == "true"
         replica.execute("SELECT pg_wal_replay_resume()")
-        given = {"X-Consistency-Token": str(shop.position), "Prefer": "wait=2000"}
+        given = after(shop.position)
         assert (await shop.client.get("/v1/products", headers=given)).json()["total"] == 6
 
 
@@ -132,7 +136,7 @@ async def test_the_views_in_a_redis_cluster(
             await shop.sync()
             async with await connect(mine.dsn("projector"), "test") as connection:
                 end = time.monotonic() + PATIENCE_SECONDS
-                while await verify_redis(connection, PROJECTIONS["catalog"], url) != []:
+                while not await mirrored(connection, url):
                     assert time.monotonic() < end
                     await asyncio.sleep(0.1)
                 assert cluster.get(ORDERS_KEYS.live) is not None
@@ -145,10 +149,43 @@ async def test_the_views_in_a_redis_cluster(
                 cluster.flushall(target_nodes="primaries")
                 assert (await shop.get("/v1/products/toy-7"))["title"] == "Toy 7"
                 end = time.monotonic() + PATIENCE_SECONDS
-                while await verify_redis(connection, PROJECTIONS["catalog"], url) != []:
+                while not await mirrored(connection, url):
                     assert time.monotonic() < end
                     await asyncio.sleep(0.1)
                 assert cluster.get(CATALOG_KEYS.live).decode() != generation
+
+
+async def mirrored(connection: Connection, url: str) -> bool:
+    """Whether the cluster holds the catalog; a machine that stands still for seconds is no answer yet."""
+    try:
+        return await verify_redis(connection, PROJECTIONS["catalog"], url) == []
+    except AWAY:
+        return False
+
+
+async def test_a_cluster_that_is_gone_fails_nobody(database: Database, owner: psycopg.Connection[Any]) -> None:
+    """Its client says so by an error that is no RedisError; APIs that run, and one that starts now, do without it."""
+    with contextlib.ExitStack() as stack:
+        ports = stack.enter_context(started_cluster())
+        redis_url = SecretStr(f"redis+cluster://127.0.0.1:{ports[0]}")
+        changed = database.settings.model_copy(update={"redis_url": redis_url})
+        mine = Database(database.name, database.cluster, changed)
+        async with projecting(mine), serving(create_app(mine.settings)) as client:
+            shop = Shop(mine, owner, client)
+            shop.add("Kite")
+            await shop.sync()
+            assert (await shop.get("/v1/products/kite"))["title"] == "Kite"
+            stack.close()
+            shop.add("Ball")
+            await shop.sync()
+            assert (await shop.get("/v1/products/ball"))["title"] == "Ball"
+            async with serving(create_both(mine.settings)) as late:
+                assert (await late.get("/v1/products/kite")).status_code == 200
+                asked = await late.post("/v1/auth/otp", json={"phone": "+919876543210"})
+                assert asked.status_code == 202, asked.text
+    done = kirana("doctor", environment=environment_for(mine))
+    assert "Redis, answers" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 async def test_several_projectors_and_api_workers(
@@ -166,7 +203,7 @@ async def test_several_projectors_and_api_workers(
         shop = Shop(database, owner, first)
         for number in range(20):
             shop.add(f"Toy {number}")
-            given = {"X-Consistency-Token": str(shop.position), "Prefer": "wait=2000"}
+            given = after(shop.position)
             worker = (first, second)[number % 2]
             response = await worker.get("/v1/products?facets=true", headers=given)
             assert "x-stale" not in response.headers

@@ -14,14 +14,8 @@ from app.main import create_app
 from tests.support.api import bearer, serving
 from tests.support.builders import make_address, make_cart, make_product, make_staff, make_user
 from tests.support.databases import Database
-from tests.support.projecting import announce, projecting
+from tests.support.projecting import after, announce, projecting
 from tests.support.shop import Shop
-
-LONG_WAIT = {"Prefer": "wait=2000"}
-
-
-def token(position: int | str) -> dict[str, str]:
-    return {"X-Consistency-Token": str(position), **LONG_WAIT}
 
 
 @pytest.mark.parametrize("tries", [pytest.param(60, id="short"), pytest.param(1000, id="long", marks=pytest.mark.long)])
@@ -46,7 +40,7 @@ async def test_a_token_is_honoured_by_the_next_get(shop: Shop, tries: int) -> No
                 headers=staff | {"Idempotency-Key": uuid.uuid4().hex},
             )
             assert sent.is_success, sent.text
-            headers = token(sent.headers["x-consistency-token"])
+            headers = after(sent.headers["x-consistency-token"])
             path = (f"/v1/products/{slug}", "/v1/products?facets=false", f"/v1/search?q={sku}&facets=false")[turn % 3]
             read = await shop.client.get(path, headers=headers)
             assert "x-stale" not in read.headers
@@ -73,7 +67,7 @@ async def test_an_order_is_there_at_once(shop: Shop, tries: int) -> None:
         )
         assert sent.is_success, sent.text
         made = sent.json()
-        given = token(sent.headers["x-consistency-token"])
+        given = after(sent.headers["x-consistency-token"])
         assert (await shop.get(f"/v1/orders/{made['id']}", **headers, **given))["version"] == made["version"]
         assert [card["id"] for card in (await shop.get("/v1/orders", **headers, **given))["items"]] == [made["id"]]
 
@@ -143,5 +137,5 @@ async def test_freshness_is_of_all_that_is_registered(
             response = await client.get("/v1/products", headers=given)
             assert response.headers["x-stale"] == "true"
         async with projecting(database):
-            response = await client.get("/v1/products", headers=token(shop.position))
+            response = await client.get("/v1/products", headers=after(shop.position))
             assert "x-stale" not in response.headers

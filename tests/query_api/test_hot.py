@@ -17,7 +17,7 @@ from query_api.hot import HotPages
 from query_api.main import create_app
 from tests.support.builders import make_product
 from tests.support.databases import Database
-from tests.support.projecting import announce, projecting, reached
+from tests.support.projecting import after, announce, projecting, reached
 
 Connection = psycopg.Connection[Any]
 PATIENCE_SECONDS = 10.0
@@ -102,8 +102,7 @@ async def test_a_token_is_never_answered_from_what_is_kept(database: Database, o
         await until_kept(client, pages, "/v1/products/p-mug")
         for number in range(20):
             position = title(owner, made.product_id, f"Mug {number}")
-            headers = {"X-Consistency-Token": str(position), "Prefer": "wait=2000"}
-            read = await client.get("/v1/products/p-mug", headers=headers)
+            read = await client.get("/v1/products/p-mug", headers=after(position))
             assert read.json()["title"] == f"Mug {number}"
             # and who sends none is not shown what is older than what was just shown
             assert (await client.get("/v1/products/p-mug")).json()["title"] == f"Mug {number}"

@@ -8,6 +8,7 @@ import orjson
 
 from query_api.schemas.navigation import CategoryTree, HomePage
 from tests.support.builders import one
+from tests.support.projecting import after
 from tests.support.shop import Shop
 
 
@@ -31,10 +32,7 @@ async def test_the_tree_counts_what_is_below(shop: Shop) -> None:
     shop.add("Puzzle", category="toys")
     shop.add("Hidden", category="toys", status="draft")
     shop.category("empty")
-    position = shop.position
-    response = await shop.client.get(
-        "/v1/categories", headers={"X-Consistency-Token": str(position), "Prefer": "wait=2000"}
-    )
+    response = await shop.client.get("/v1/categories", headers=after(shop.position))
     assert "x-stale" not in response.headers
     tree = CategoryTree.model_validate_json(response.content)
     assert [(node.slug, node.count) for node in tree.items] == [("empty", 0), ("toys", 2)]

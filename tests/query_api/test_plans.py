@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,11 +15,11 @@ from projections.registry import PROJECTIONS
 from query_api.listing import SORTS, ListQuery
 from query_api.repositories import catalog, search
 from query_api.search import PostgresSearch, Reading, sort_of
+from tests.catalog_import.files import RETAIL_FILE, shared
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import Database
 from tests.support.many import make_many
 
-RETAIL = Path("/work/shared/data/online-retail-2010-12.csv.gz")
 Plan = Callable[[str, dict[str, Any]], str]
 
 
@@ -95,10 +94,10 @@ def check_by_key(plan: Plan) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not RETAIL.exists(), reason=f"{RETAIL} is not here")
 def test_the_december_retail_catalog(database: Database, owner: psycopg.Connection[Any]) -> None:
-    assert kirana("staff", "grant", "+919812345678", "owner", environment=environment_for(database)).returncode == 0
-    done = kirana("catalog", "import", str(RETAIL), "--stock", "100", environment=environment_for(database))
+    environment = environment_for(database)
+    assert kirana("staff", "grant", "+919812345678", "owner", environment=environment).returncode == 0
+    done = kirana("catalog", "import", str(shared(RETAIL_FILE)), "--stock", "100", environment=environment)
     assert done.returncode == 0, done.stderr
     asyncio.run(filled(database))
     assert owner.execute("SELECT count(*) > 1000 FROM read.catalog").fetchone() == (True,)

@@ -94,7 +94,7 @@ ADJECTIVES = [
 ]
 
 
-def make_many(owner: psycopg.Connection[Any], products: int, *, brands: int = 200) -> None:
+def make_many(owner: psycopg.Connection[Any], products: int, *, brands: int = 200, analyze: bool = True) -> None:
     """Products with a variant (every third has two), stock in one warehouse; no events: a rebuild reads them all."""
     owner.execute(
         "INSERT INTO store.brands (slug, name) SELECT 'brand-' || n, 'Brand ' || n FROM generate_series(1, %s) AS n",
@@ -156,4 +156,5 @@ def make_many(owner: psycopg.Connection[Any], products: int, *, brands: int = 20
         "INSERT INTO store.inventory (variant_id, warehouse_id, bucket, on_hand)"
         " SELECT v.id, w.id, 0, (random() * 20)::int FROM store.product_variants v CROSS JOIN store.warehouses w"
     )
-    owner.execute("ANALYZE")
+    if analyze:
+        owner.execute("ANALYZE")

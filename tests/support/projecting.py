@@ -33,6 +33,11 @@ def announce(
     return position
 
 
+def after(position: int | str) -> dict[str, str]:
+    """Headers of a GET that waits, as long as it may, for a view that is past the position."""
+    return {"X-Consistency-Token": str(position), "Prefer": "wait=2000"}
+
+
 async def reached(database: Database, position: int, *projections: str) -> None:
     """Wait until the projections (both, unless named) are past the position."""
     wanted = projections or ("catalog", "orders")

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from tests.support.builders import make_category, make_warehouse, one
 from tests.support.databases import Database
-from tests.support.projecting import announce, reached
+from tests.support.projecting import after, announce, reached
 
 
 def slug_of(text: str) -> str:
@@ -119,8 +119,13 @@ class Shop:
         await reached(self.database, self.position)
 
     async def get(self, path: str, status: int = 200, **headers: str) -> Any:
-        """GET and parse; the status must be as said."""
-        response = await self.client.get(path, headers=headers)
+        """GET as a client that sends its token back, and parse; the status must be as said.
+
+        Without the token a page may be the one from a moment ago: ``reached`` waits for PostgreSQL, not for its copies.
+        """
+        written = one(self.owner, "SELECT max(position) FROM store.outbox")
+        fresh = after(written) if written else {}
+        response = await self.client.get(path, headers=fresh | headers)
         assert response.status_code == status, response.text
         return response.json()
 
