@@ -11,7 +11,7 @@ from app.core.paths import ROOT
 from tests.bench import flow, footprint, reads, size, writes
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground, console, ground
-from tests.bench.report import chart, machine, markdown, print_table
+from tests.bench.report import chart, machine, markdown, merged, print_table
 from tests.bench.wrk import wrk_program
 from tests.support.databases import Database
 
@@ -82,8 +82,9 @@ def audited(database: Database) -> None:
 
 
 def keep(figures: list[Figure], folder: Path) -> None:
-    """Write the chart, and the table into the page, between its marks."""
+    """Write every run, the chart, and the table into the page, between its marks; parts not measured now stay."""
     folder.mkdir(exist_ok=True)
+    figures = merged(folder / "figures.json", figures)
     chart(figures, folder / "chart.svg")
     page = folder.with_suffix(".md")
     before, rest = page.read_text(encoding="utf-8").split(BEGIN, 1)

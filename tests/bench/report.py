@@ -5,12 +5,14 @@ import platform
 from pathlib import Path
 
 import pygal
+from pydantic import TypeAdapter
 from pygal.style import CleanStyle
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import Figure
 
+KEPT = TypeAdapter(list[Figure])
 HEAD = ("what", "ours", "reference", "reference's", "ratio", "goal", "")
 
 
@@ -48,6 +50,14 @@ def markdown(figures: list[Figure]) -> str:
     lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     lines += ["| " + " | ".join(cells(figure)) + " |" for figure in figures]
     return "\n".join(lines) + "\n"
+
+
+def merged(file: Path, figures: list[Figure]) -> list[Figure]:
+    """What was kept before, with these in place of those of the same name; kept again, every run of each."""
+    known = {figure.name: figure for figure in KEPT.validate_json(file.read_bytes())} if file.exists() else {}
+    known |= {figure.name: figure for figure in figures}
+    file.write_bytes(KEPT.dump_json(list(known.values()), indent=1) + b"\n")
+    return list(known.values())
 
 
 def machine() -> str:

@@ -14,9 +14,9 @@ UNLIMITED = {"KIRANA_ACCESS_LOG": "false", "KIRANA_COMMAND_RATE_LIMIT": "0"}
 
 
 @contextmanager
-def api(database: Database, application: str) -> Iterator[str]:
-    """One of ours; yields its URL."""
-    with serving_process(database, application, full_environment(database, **UNLIMITED)) as base:
+def api(database: Database, application: str, **more: str) -> Iterator[str]:
+    """One of ours, with ``more`` settings; yields its URL."""
+    with serving_process(database, application, full_environment(database, **UNLIMITED, **more)) as base:
         yield base
 
 
