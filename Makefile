@@ -40,7 +40,7 @@ test: $(STAMP) ## Run all tests, on servers of their own (ARGS="-k cart" to choo
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
 faults: $(STAMP) ## Kill, cut, fill, flood and attack a whole store for half an hour; prints a table of what went wrong
-	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/security $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "long or not long" tests/faults tests/security $(ARGS)
 
 bench: $(STAMP) ## Measure everything beside a reference of the same run (needs wrk; ARGS="--only pages", ARGS=--write)
 	@$(BIN)/python -m pip install -qq 'pygal>=3.1,<4'

@@ -12,6 +12,7 @@ from app.core import collector  # first: see there
 from app.core.application import new_application
 from app.core.config import Settings, get_settings
 from app.core.readiness import health_router
+from app.core.route_index import include
 from command_api.gates import GATES
 from command_api.routes import ROUTERS as COMMAND_ROUTERS
 from command_api.state import command_lifespan
@@ -30,10 +31,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = new_application("Kirana", chosen, lifespan)
     app.include_router(health_router("command", "query"))
-    for router in QUERY_ROUTERS:
-        app.include_router(router, prefix="/v1")
-    for router in COMMAND_ROUTERS:
-        app.include_router(router, prefix="/v1", dependencies=GATES)
+    include(app, QUERY_ROUTERS)
+    include(app, COMMAND_ROUTERS, GATES)
     return app
 
 

@@ -2,10 +2,8 @@
 
 import asyncio
 
-import redis.asyncio as redis
-
 from app.core.config import NotConfigured, Settings
-from app.core.redis_clients import new_client
+from app.core.redis_clients import AWAY, new_client
 from app.utils.view_keys import CATALOG_KEYS, ORDERS_KEYS
 
 TIMEOUT_SECONDS = 2.0
@@ -24,6 +22,6 @@ async def _forget(settings: Settings) -> bool:
         async with new_client(settings.redis_dsn(), TIMEOUT_SECONDS) as client:
             for keys in (CATALOG_KEYS, ORDERS_KEYS):
                 await client.delete(keys.live)
-    except (redis.RedisError, NotConfigured, OSError):
+    except (*AWAY, NotConfigured):
         return False
     return True

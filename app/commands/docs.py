@@ -9,12 +9,20 @@ app = typer.Typer(help="Write or check the pages of docs/ that are generated fro
 
 @app.command("generate")
 def generate_pages() -> None:
-    """Write docs/er-diagram.md, errors.md, procedures.md, api-contract.md and openapi.json."""
+    """Write the pages of docs/ that are made from the code: tables, procedures, contract, errors, settings."""
     changed = generate()
     for path in changed:
         typer.echo(f"written: {path}")
     if not changed:
         typer.echo("all pages are up to date")
+
+
+@app.command("record")
+def record_examples() -> None:
+    """Write docs/examples.json again: what each operation answers in the walk of `kirana validate`. Then generate."""
+    from app.docs.recorded import record
+
+    typer.echo(f"{record()} operations recorded")
 
 
 @app.command("verify")

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from app.core.config import RoleTimeouts, Settings
+from app.core.config import Settings
 from app.core.database import CommandPool, Connection, command_pool
+from app.core.role_settings import RoleTimeouts
 
 
 class OneConnection:

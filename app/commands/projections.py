@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import psycopg
@@ -19,7 +20,7 @@ from app.core.telemetry import configure_logging
 from projections.books import Connection, connect, reshard
 from projections.definition import Projection
 from projections.partitions import prune
-from projections.rebuild import Busy, Rebuilt, rebuild, rollback
+from projections.rebuild import DEFAULT_JOBS, Busy, Rebuilt, rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.runner import run_until_signalled
 from projections.status import Parked, ShardStatus, building, parked, shard_states
@@ -142,9 +143,14 @@ def bar(what: str) -> Iterator[tuple[Progress, Any]]:
 
 
 @app.command("rebuild")
-def rebuild_view(name: Name) -> None:
+def rebuild_view(
+    name: Name,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Sessions that fill it, each a core of the database's while it lasts.")
+    ] = DEFAULT_JOBS,
+) -> None:
     """Build the view anew beside the live one and switch to it; nobody notices. Ctrl-C leaves things as they were."""
-    _switched(name, "rebuild", rebuild)
+    _switched(name, "rebuild", partial(rebuild, jobs=jobs))
 
 
 @app.command("rollback")

@@ -5,7 +5,6 @@ import signal
 from typing import Annotated
 
 import psycopg
-import redis as redis_package
 import typer
 from rich.table import Table
 
@@ -13,7 +12,7 @@ from app.commands.console import CommandFailed, new_typer, out, say
 from app.core.config import Settings, get_settings
 from app.core.database import command_pool
 from app.core.metrics import Metrics, exporting, use_metrics
-from app.core.redis_clients import new_client
+from app.core.redis_clients import AWAY, new_client
 from app.core.telemetry import configure_logging
 from app.outbound.relay import LEAD, NAME, REDIS_TIMEOUT_SECONDS, Relay
 from app.outbound.streams import Streams, stream_key
@@ -80,7 +79,7 @@ async def _status(settings: Settings) -> None:
                 table.add_row(
                     stream_key(*name), "–" if at is None else f"{at:,}", f"{await client.xlen(stream_key(*name)):,}"
                 )
-    except (redis_package.RedisError, OSError) as error:
+    except AWAY as error:
         raise CommandFailed(f"Redis does not answer: {error}") from error
     out.print(table)
 
@@ -113,7 +112,7 @@ async def _reset(settings: Settings, position: int | None) -> None:
             if position is not None:
                 await streams.place(position)
             await call(pool, "keep_relay_position", p_name=NAME, p_position=position, p_reset=True)
-    except redis_package.RedisError as error:
+    except AWAY as error:
         raise CommandFailed(f"Redis does not answer: {error}") from error
     except psycopg.Error as error:
         raise CommandFailed(f"PostgreSQL does not answer: {error}") from error

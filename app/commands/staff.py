@@ -9,7 +9,7 @@ from rich.table import Table
 
 from app.commands.console import CommandFailed, new_typer, out, say
 from app.core.config import Settings, get_settings
-from app.models.staff import STAFF_ROLES
+from app.models.words import STAFF_ROLES
 from app.utils.phones import mobile_e164
 
 app = new_typer("Who works for the store, and in which role.")

@@ -1,9 +1,15 @@
 """docs/api-contract.md and docs/openapi.json: every endpoint of the running code, with schemas and error cases."""
 
+import json
+import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import orjson
+
+from app.docs.recorded import examples
 
 INTRO = """\
 # API contract
@@ -26,7 +32,19 @@ JSON in UTF-8, money in paise, times in UTC (RFC 3339), ids UUIDv7. Errors are p
 | `traceparent` | in | W3C trace context; goes through to the outbox |
 | `X-Request-Id` | both | for the logs |
 
+## What every operation may answer
+
+These come from the API around an operation and mean the same everywhere; `/healthz`, `/readyz` and `/metrics` answer
+none of them. Each operation below names what it refuses besides. "Logged in" is an access token of
+`POST /v1/auth/otp/verify`; staff need a permission, too, which [operations/staff.md](operations/staff.md) explains.
+[errors.md](errors.md) shows a whole problem. The examples are what a store answered in the walk of `kirana validate`
+(`kirana docs record` keeps them in [examples.json](examples.json)); lists are cut to one entry, secrets are taken out.
+
+{common}
 """
+REFUSALS_HEAD = "| status | code | what happened | what to do |\n|---|---|---|---|"
+WIDTH = 110
+NO_CONTENT = 204
 
 
 @cache
@@ -51,27 +69,114 @@ def page() -> str:
         for method, operation in item.items()
         if method in {"get", "post", "put", "patch", "delete"}
     ]
-    operations.sort(key=lambda entry: ((entry[2].get("tags") or [""])[0], entry[0], entry[1]))
-    index = ["| method | path | what it does |", "|---|---|---|"]
-    index += [f"| {m.upper()} | `{path}` | {o.get('summary', '')} |" for path, m, o in operations]
-    return INTRO + "\n".join(index) + "\n" + "".join(_operation(*entry) for entry in operations)
+    operations.sort(key=lambda entry: (_tag(entry[2]), entry[0], entry[1]))
+    common = _common([operation for _, _, operation in operations])
+    index: list[str] = []
+    for tag, members in groupby(operations, key=lambda entry: _tag(entry[2])):
+        index += ["", f"**{tag}**", "", "| method | path | what it does |", "|---|---|---|"]
+        index += [f"| {m.upper()} | [`{path}`](#{_anchor(m, path)}) | {_first_line(o)} |" for path, m, o in members]
+    table = "\n".join([REFUSALS_HEAD, *common.values()])
+    sections = "".join(_operation(*entry, set(common)) for entry in operations)
+    return INTRO.format(common=table) + "\n## Index\n" + "\n".join(index) + "\n" + sections
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _tag(operation: dict[str, Any]) -> str:
+    return str((operation.get("tags") or [""])[0])
+
+
+def _anchor(method: str, path: str) -> str:
+    return re.sub(r"[^\w\- ]", "", f"{method} {path}".lower()).replace(" ", "-")
+
+
+def _first_line(operation: dict[str, Any]) -> str:
+    text = operation.get("description") or operation.get("summary", "")
+    return str(text.split("\n\n")[0]).replace("\n", " ").replace("|", "\\|")
+
+
+def _common(operations: list[dict[str, Any]]) -> dict[str, str]:
+    """The rows of the refusals that every operation with any refusal of its own form has."""
+    rows = [dict(_refusals(operation)) for operation in operations if list(_refusals(operation))]
+    everywhere = set.intersection(*(set(found) for found in rows))
+    return {code: row for code, row in rows[0].items() if code in everywhere}
+
+
+def _refusals(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Code and row of each refusal that is a problem."""
+    for status, response in sorted(operation["responses"].items()):
+        examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        for code, example in examples.items():
+            problem = example["value"]
+            yield code, f"| {status} | `{code}` | {problem['title']} | {problem['remedy']} |"
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], common: set[str]) -> str:
     lines = [f"\n## {method.upper()} {path}\n", operation.get("description") or operation.get("summary", ""), ""]
+    lines.append(f"- {_who(path, operation)}")
     for parameter in operation.get("parameters", []):
         need = "required" if parameter.get("required") else "optional"
-        lines.append(f"- {parameter['in']} `{parameter['name']}` ({need}): {_schema(parameter.get('schema', {}))}")
+        kind = _schema(parameter.get("schema", {}))
+        lines.append(f"- {parameter['in']} `{parameter['name']}` ({need}): {kind}. {parameter.get('description', '')}")
     body = operation.get("requestBody", {}).get("content", {})
     for kind, described in body.items():
         lines.append(f"- request ({kind}): {_schema(described.get('schema', {}))}")
-    for status, response in operation.get("responses", {}).items():
-        content: dict[str, Any] = response.get("content", {})
-        media: dict[str, Any] = next(iter(content.values()), {})
-        schema = _schema(media.get("schema", {})) if content else ""
-        shown = f": {schema}" if schema and int(status) < 400 else ""
-        lines.append(f"- **{status}** {response.get('description', '')}{shown}")
-    return "\n".join(lines) + "\n"
+    shown: set[str] = set()
+    for status, response in sorted(operation.get("responses", {}).items()):
+        media: dict[str, Any] = next(iter(response.get("content", {}).values()), {})
+        if "examples" not in media or int(status) < 400:
+            schema = _schema(media["schema"]) if "schema" in media else ""
+            said = str(response.get("description", "")).replace("Successful Response", "").rstrip(".")
+            facts = ": ".join(part for part in (said, "as above" if schema in shown and schema else schema) if part)
+            lines.append(f"- **{status}** {facts or 'without a body'}")
+            shown.add(schema)
+    own = [row for code, row in _refusals(operation) if code not in common]
+    lines += ["", REFUSALS_HEAD, *own] if own else []
+    return "\n".join([*lines, *_example(path, method, operation)]) + "\n"
+
+
+def _who(path: str, operation: dict[str, Any]) -> str:
+    security = operation.get("security", [])
+    if "/webhooks/payments/" in path:
+        return "who may: a gateway, by its signature"
+    if not security:
+        return "who may: anybody"
+    if {} in security:
+        return "who may: guests, and shoppers who are logged in"
+    return "who may: staff with the permission" if path.startswith("/v1/admin/") else "who may: the logged in"
+
+
+def _example(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+    """One exchange: what was asked and answered when it was recorded; of the health pages, what the document has."""
+    name = f"{method.upper()} {path}"
+    exchange = examples().get(name)
+    if exchange is None:
+        status, response = min(operation["responses"].items())
+        media = next(iter(response["content"].values()))
+        given = media["example"] if "example" in media else next(iter(media["examples"].values()))["value"]
+        exchange = {"body": None, "status": status, "answer": given}
+    lines = [name, *(_json(exchange["body"]) if exchange["body"] is not None else []), "", str(exchange["status"])]
+    if exchange["status"] != NO_CONTENT:
+        lines += _json(exchange["answer"])
+    return ["", "```http", *lines, "```"]
+
+
+def _json(value: Any, indent: str = "") -> list[str]:
+    """JSON in lines that can be read: what is short stays on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(flat) <= WIDTH or not isinstance(value, dict | list) or not value:
+        return [indent + flat]
+    inner: list[str] = []
+    entries: list[tuple[str, Any]] = (
+        [(f"{json.dumps(name)}: ", part) for name, part in value.items()]
+        if isinstance(value, dict)
+        else [("", part) for part in value]
+    )
+    for place, (label, part) in enumerate(entries):
+        lines = _json(part, indent + "  ")
+        lines[0] = f"{indent}  {label}{lines[0].strip()}"
+        lines[-1] += "," if place < len(entries) - 1 else ""
+        inner += lines
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return [indent + opening, *inner, indent + closing]
 
 
 def _schema(schema: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ForeignKeyConstraint, Table
 
-from app.models import Base
+from app.models.tables import Base
 
 AREAS = {
     "accounts": "Accounts",

@@ -4,7 +4,8 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Table, Uniq
 from sqlalchemy.dialects import postgresql
 
 from app.docs.er_areas import AREAS, areas, foreign_keys
-from app.models import Base
+from app.docs.er_queries import served_by, writers
+from app.models.tables import Base
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 INTRO = """\
@@ -18,10 +19,14 @@ key is indexed. The read side's schema `read` holds projections only (see
 
 **Who may write.** Procedures, as `kirana_writer`, and nobody else: no process logs in as that role, and the command
 API's own role reaches it by CALL alone. Append-only tables give even the writer no UPDATE and no DELETE
-(`tests/schema/test_roles.py` tries every table). The exceptions are named at their tables: {direct}.
+(`tests/schema/test_roles.py` tries every table). Three tables have plain statements beside the procedures: {direct}.
+Each table names the procedures that write it, as their parse trees say.
 
-**What an index is for.** One on a foreign key serves the join to what it refers to, and the check when that is deleted.
-One with `where` is for open work: it stays as small as what is open, however old the store grows.
+**What an index serves.** Each index names the procedures and modules whose statements compare or sort by its columns,
+those that use most of it first; this is read from the statements themselves. Which index a query takes is the
+planner's choice (`tests/procedures/test_index_use.py` asks it for the hot ones). An index on a foreign key also serves
+the check when the row it refers to is deleted; "the foreign key's own check" means that no statement of ours looks by
+it. One with `where` holds only rows in that state, so it stays as small as the open work.
 
 [![all tables at a glance](er-diagram.svg)](er-diagram.svg)
 
@@ -32,6 +37,14 @@ DIRECT = {
     "wishlists": "the command API itself, by plain statements",
     "users": "the command API itself, but only `email`, `full_name`, `marketing_opt_in`; all else by procedures",
 }
+
+OTHERWISE = {
+    "order_status_transitions": "migrations: it is a rule of the code",
+    "procedure_checksums": "`kirana procedures install`, as the owner",
+    "staff_role_permissions": "migrations: it is a rule of the code",
+    "tax_classes": "migrations",
+}
+SHOWN = 4
 
 
 def page() -> str:
@@ -100,9 +113,8 @@ def _section(table: Table, doc: str) -> str:
         lines.append(f"- {names} → `{key.referred_table.name}` ({targets})")
     lines += sorted(_constraint(c) for c in table.constraints if isinstance(c, UniqueConstraint | CheckConstraint))
     foreign = [[column.name for column in key.columns] for key in foreign_keys(table)]
-    lines += sorted(_index(index, foreign) for index in table.indexes)
-    if table.name in DIRECT:
-        lines.append(f"- written by {DIRECT[table.name]}")
+    lines += sorted(_index(table, index, foreign) for index in table.indexes)
+    lines.append(f"- written by {_written_by(table.name)}")
     return "\n".join(lines) + "\n"
 
 
@@ -112,16 +124,21 @@ def _constraint(constraint: UniqueConstraint | CheckConstraint) -> str:
     return f"- unique: {', '.join(f'`{column.name}`' for column in constraint.columns)}"
 
 
-def _index(index: Index, foreign: list[list[str]]) -> str:
+def _written_by(table: str) -> str:
+    procedures = ", ".join(f"[`{name}`](procedures.md#{name})" for name in writers().get(table, []))
+    if table in DIRECT:
+        return f"{DIRECT[table]}; {procedures}" if procedures else DIRECT[table]
+    return procedures or OTHERWISE[table]
+
+
+def _index(table: Table, index: Index, foreign: list[list[str]]) -> str:
     kind = "unique index" if index.unique else "index"
     where = index.dialect_options["postgresql"].get("where")
+    shown = ", ".join(f"`{str(part).removeprefix(f'{table.name}.')}`" for part in index.expressions)
+    said = f"- {kind}: {shown}" + (f" where `{where}`" if where is not None else "")
     columns = [column.name for column in index.columns]
-    said = f"- {kind}: {', '.join(f'`{name}`' for name in columns)}" + (
-        f" where `{where}`" if where is not None else ""
-    )
-    serves = [", ".join(key) for key in foreign if columns[: len(key)] == key]
-    if index.unique:
-        return f"{said}: a rule, and look-ups by it"
-    if serves and where is None:
-        return f"{said}: the foreign key {serves[0]}" + (", in order" if len(columns) > 1 else "")
-    return f"{said}: " + ("the open ones" if where is not None else "look-ups and pages in this order")
+    users = served_by(table, index)
+    named = ", ".join(users[:SHOWN]) + (f" and {len(users) - SHOWN} more" if len(users) > SHOWN else "")
+    of_key = any(columns[: len(key)] == key for key in foreign)
+    own = "the rule itself" if index.unique else "the foreign key's own check" if of_key else ""
+    return f"{said}: " + (f"{own}; {named}" if index.unique and named else named or own)

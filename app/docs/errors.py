@@ -1,7 +1,21 @@
 """docs/errors.md: the table of refusals."""
 
-from app.core.errors import REFUSALS
+import json
 
+from app.core.errors import BY_CODE, REFUSALS
+from app.core.problems import PROBLEM_TYPE_BASE
+
+SOLD_OUT = BY_CODE["out_of_stock"]
+# What `POST /v1/cart/items` answers (tests/command_api/test_carts.py compares).
+EXAMPLE: dict[str, object] = {
+    "type": PROBLEM_TYPE_BASE + SOLD_OUT.code,
+    "title": SOLD_OUT.title,
+    "status": SOLD_OUT.status,
+    "code": SOLD_OUT.code,
+    "detail": "This SKU is sold out.",
+    "remedy": SOLD_OUT.remedy,
+    "lines": [{"sku": "SHIRT-M", "wanted": 1, "available": 0}],
+}
 INTRO = """\
 # Errors
 
@@ -10,7 +24,12 @@ INTRO = """\
 Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `code`, `detail`, `remedy`,
 and the refusal's own members. **Branch on `code`**: it is stable. A refusal with a SQLSTATE is decided
 by a procedure in PostgreSQL (class `KI`) and is the same for whoever CALLs it; the others are
-decided by the API before or after the CALL.
+decided by the API before or after the CALL. Which operation answers with which code is in
+[api-contract.md](api-contract.md), which procedure raises it in [procedures.md](procedures.md). A whole one, of a
+SKU that is sold out being added to a cart:
+
+```json
+EXAMPLE```
 
 | code | SQLSTATE | status | what happened | what to do |
 |---|---|---|---|---|
@@ -23,4 +42,4 @@ def page() -> str:
         f"| `{refusal.code}` | {refusal.sqlstate or '–'} | {refusal.status} | {refusal.title} | {refusal.remedy} |"
         for refusal in REFUSALS
     ]
-    return INTRO + "\n".join(rows) + "\n"
+    return INTRO.replace("EXAMPLE", json.dumps(EXAMPLE, indent=2) + "\n") + "\n".join(rows) + "\n"

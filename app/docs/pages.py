@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.docs import api_contract, asyncapi, er_diagram, er_svg, errors, procedures, settings
+from app.docs import api_contract, asyncapi, er_diagram, er_svg, errors, measured, procedures, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,6 +15,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings.page,
     "docs/api-contract.md": api_contract.page,
     "docs/openapi.json": api_contract.openapi_json,
+    "docs/scalability.md": measured.page,
     "docs/asyncapi.json": asyncapi.page,
 }
 

@@ -16,8 +16,9 @@ INTRO = """\
 
 Every business rule of the store is one of these, one per file of `procedures/`. They are installed only by
 `kirana procedures install`. Each can be called by itself (it commits, or rolls back and re-raises), and takes part in
-a caller's transaction with `p_own_tx => FALSE`. The lock order is
-`user → cart → order → coupon → inventory → payment / refund`.
+a caller's transaction with `p_own_tx => FALSE`. Locks are taken in one order, that of
+[business-flow.md](business-flow.md); a test compares what each section says with the parse trees of the files
+(`tests/tidy/test_procedure_headers.py`). "Called by" names procedures, HTTP operations or `kirana` commands.
 
 """
 
@@ -54,12 +55,17 @@ def read_header(path: Path) -> Header:
 def page() -> str:
     """The page as Markdown: an index, then a section each."""
     headers = [read_header(path) for path in sorted(FOLDER.glob("*.sql"))]
-    index = "\n".join(f"| [`{h.name}`](#{h.name}) | {h.summary} |" for h in headers)
+    index = "\n".join(f"| [`{h.name}`](#{h.name}) | {_sentence(h.summary)} |" for h in headers)
     sections = "\n".join(_section(header) for header in headers)
     return f"{INTRO}| procedure | what it does |\n|---|---|\n{index}\n\n{sections}"
 
 
 def _section(header: Header) -> str:
     facts = "\n".join(f"- **{field}**: {header.fields[field]}" for field in FIELDS)
-    parameters = "\n".join(f"{mode} {name} {rest}" for mode, name, rest in header.parameters)
-    return f"## {header.name}\n\n{header.summary}\n\n{facts}\n\n```sql\n{parameters}\n```\n"
+    parameters = ",\n".join(f"    {mode} {name} {rest}" for mode, name, rest in header.parameters)
+    signature = f"store.{header.name}(\n{parameters}\n)"
+    return f"## {header.name}\n\n{_sentence(header.summary)}\n\n{facts}\n\n```sql\n{signature}\n```\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

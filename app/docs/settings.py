@@ -5,7 +5,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from app.core.config import RoleTimeouts, Settings
+from app.core.config import Settings
+from app.core.role_settings import RoleTimeouts
 
 INTRO = """\
 # Settings

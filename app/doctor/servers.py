@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import redis as redis_package
 
 from app.core.config import NotConfigured, Settings
+from app.core.redis_clients import AWAY, one_node
 from app.core.wake import REDIS_TIMEOUT_SECONDS
 from app.doctor.findings import Connection, Finding, Patient, failed, ok, said, value, warning
 
@@ -86,14 +87,14 @@ def redis(patient: Patient) -> Iterator[Finding]:
     """Whether Redis answers, how old it is, and what time it has."""
     try:
         with redis_package.Redis.from_url(
-            patient.settings.redis_dsn(), socket_timeout=4 * REDIS_TIMEOUT_SECONDS, socket_connect_timeout=1.0
+            one_node(patient.settings.redis_dsn()), socket_timeout=4 * REDIS_TIMEOUT_SECONDS, socket_connect_timeout=1.0
         ) as client:
             began = time.perf_counter()
             client.ping()
             milliseconds = (time.perf_counter() - began) * 1000
             text = str(client.info("server")["redis_version"])
             clock = _ahead(lambda: _redis_time(client))
-    except (NotConfigured, redis_package.RedisError, OSError) as error:
+    except (*AWAY, NotConfigured) as error:
         yield failed(
             REDIS,
             "answers",

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.models.orders import ORDER_STATUSES
+from app.models.words import ORDER_STATUSES
 
 Topic = Literal["catalog", "orders", "operations"]
 Schema = dict[str, Any]

@@ -19,7 +19,7 @@ from psycopg_pool import PoolTimeout
 from app.core.config import NotConfigured, Settings
 from app.core.database import CommandPool
 from app.core.metrics import current_metrics
-from app.core.redis_clients import new_client
+from app.core.redis_clients import AWAY, new_client
 from app.events.envelope import COLUMNS
 from app.outbound.streams import Streams, StreamsAhead, StreamsLost
 from command_api.services.procedures import call
@@ -60,7 +60,7 @@ class Relay:
             except StreamsAhead as error:
                 log.error("relay_refuses", reason=str(error), run="kirana relay reset")  # noqa: TRY400
                 await pause(stop, 10 * BACKOFF_SECONDS)
-            except (psycopg.Error, PoolTimeout, redis.RedisError, OSError, TimeoutError, NotConfigured) as error:
+            except (*AWAY, psycopg.Error, PoolTimeout, NotConfigured) as error:
                 log.warning("relay_waits", error=str(error), retry_in=BACKOFF_SECONDS)
                 await pause(stop, BACKOFF_SECONDS)
             finally:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.config import NotConfigured, Settings
+from app.core.reference_page import install_reference_page
 from app.core.security import sign_payment, webhook_is_genuine
 from app.sandbox.events import EventSender, new_event
 
@@ -172,7 +173,8 @@ def create_sandbox(
             if client is None:
                 await own.aclose()
 
-    app = FastAPI(title="Kirana sandbox gateway", lifespan=lifespan)
+    app = FastAPI(title="Kirana sandbox gateway", lifespan=lifespan, docs_url=None, redoc_url=None)
+    install_reference_page(app)
 
     @app.post("/pay")
     async def pay(wish: PayRequest, request: Request) -> PayAnswer:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -24,13 +25,15 @@ from app.core.migrations import compare, upgrade
 from app.core.paths import PROCEDURES_DIR, ROOT
 from app.core.procedure_files import load_files
 from app.docs.pages import stale
-from app.models import Base
+from app.models.tables import Base
 from app.validation.contract.caller import Unexpected
 from app.validation.contract.run import walk
 from app.validation.lines import NotHeld
 from app.validation.live import books_of, release_of, views_of
-from app.validation.procedure_shape import dynamic_faults, faults, file_faults, lock_faults, locks, transaction_faults
-from app.validation.procedure_source import ProcedureSource
+from app.validation.procedure_headers import HEADER_RULES, Library
+from app.validation.procedure_locks import lock_faults
+from app.validation.procedure_shape import dynamic_faults, faults, file_faults, locks, transaction_faults
+from app.validation.procedure_source import ProcedureSource, all_sources
 
 SIXTEEN_TABLES = (
     "users",
@@ -71,6 +74,11 @@ class Scratch:
 
     settings: Settings
     live: Settings
+
+    @cached_property
+    def sources(self) -> list[ProcedureSource]:
+        """The files of procedures/, each parsed once."""
+        return all_sources(PROCEDURES_DIR)
 
     def owner(self) -> psycopg.Connection[tuple[object, ...]]:
         """An autocommit connection of the owner's."""
@@ -168,7 +176,7 @@ def nothing_is_auto_executed(scratch: Scratch) -> str:
 def procedures_are_whole(scratch: Scratch) -> str:
     """Each file, run by itself, makes the one procedure of its name, parsed as a whole plpgsql procedure."""
     files = load_files()
-    wrong = {source.name: faults(source, file_faults) for source in _sources()}
+    wrong = {source.name: faults(source, file_faults) for source in scratch.sources}
     _none_is(wrong)
     with scratch.owner() as connection:
         for file in files:
@@ -179,16 +187,22 @@ def procedures_are_whole(scratch: Scratch) -> str:
     return f"{len(files)} files, {sum(len(body.splitlines()) for body in installed.values()):,} lines of bodies"
 
 
-def transactions_locks_exceptions(_: Scratch) -> str:
+def transactions_locks_exceptions(scratch: Scratch) -> str:
     """By parse tree: COMMIT, WHEN OTHERS, ROLLBACK and a bare RAISE in each; locks before rows are changed."""
-    sources = _sources()
+    sources = scratch.sources
     _none_is({one.name: faults(one, transaction_faults, lock_faults, dynamic_faults) for one in sources})
     locking = sum(locks(source) > 0 for source in sources)
     return f"in all {len(sources)} parse trees; {locking} lock rows by SELECT … FOR UPDATE or SHARE"
 
 
-def _sources() -> list[ProcedureSource]:
-    return [ProcedureSource(path) for path in sorted(PROCEDURES_DIR.glob("*.sql"))]
+def headers_are_true(scratch: Scratch) -> str:
+    """docs/procedures.md is made of the headers: each names the locks, errors, events and callers that its SQL has."""
+    whole = [source for source in scratch.sources if not faults(source, file_faults)]
+    library = Library(whole)
+    judges = [lambda source, rule=rule: list(rule(source, library)) for rule in HEADER_RULES]
+    _none_is({source.name: faults(source, *judges) for source in whole})
+    calls = sum(len(callers) for callers in library.callers.values())
+    return f"locks, errors, events and callers of {len(whole)}, and {calls} calls of one by another"
 
 
 def _none_is(wrong: dict[str, list[str]]) -> None:
@@ -267,6 +281,7 @@ CHECKS: tuple[tuple[str, Callable[[Scratch], str]], ...] = (
     ("the schema is the ER diagram's", schema_is_as_the_models_say),
     ("all procedures have full SQL bodies", procedures_are_whole),
     ("transactions, locks and exceptions everywhere", transactions_locks_exceptions),
+    ("their headers are true", headers_are_true),
     ("procedures only as .sql", only_sql_files),
     ("every path works, and refuses", every_path_works_and_refuses),
     ("its books balance", books_of_the_day),

@@ -79,14 +79,6 @@ def _block_faults(block: dict[str, Any]) -> list[str]:
     return found
 
 
-def lock_faults(source: ProcedureSource) -> list[str]:
-    """Rows are locked before they are changed, or the header says that the caller holds them."""
-    changes = source.nodes(ast.UpdateStmt, ast.DeleteStmt)
-    if changes and not locks(source) and "held by the caller" not in source.header.get("Locks", ""):
-        return ["changes rows without SELECT … FOR UPDATE, and does not say who holds them"]
-    return []
-
-
 def locks(source: ProcedureSource) -> int:
     """How many SELECTs of the body lock rows."""
     return len(source.nodes(ast.LockingClause))

@@ -12,6 +12,9 @@ import pglast
 from pglast import ast
 from pglast.visitors import Visitor
 
+# How PL/pgSQL parses the text of an expression node (RawParseMode).
+PARSED_AS_EXPRESSION = 2
+PARSED_AS_ASSIGNMENT = 3
 HEADER_LINE = re.compile(r"^-- (?P<key>[A-Za-z_ ]+?):\s+(?P<value>.*)$")
 
 
@@ -84,29 +87,62 @@ class ProcedureSource:
 
     @cached_property
     def sql_trees(self) -> list[Any]:
-        """The SQL inside the body: statements, CALLs and expressions, each parsed on its own."""
-        trees: list[Any] = []
-        for expression in self.plpgsql_nodes("PLpgSQL_expr"):
+        """The SQL inside the body: statements, CALLs and expressions, each parsed on its own, in the body's order."""
+        return [tree for _, tree in self.placed_sql]
+
+    @cached_property
+    def placed_sql(self) -> list[tuple[int, Any]]:
+        """The same, each with the line of the body that its PL/pgSQL statement begins on."""
+        placed: list[tuple[int, Any]] = []
+        for line, expression in _with_lines(self.outer_block, 0):
             mode, query = expression.get("parseMode", 0), expression["query"]
-            if mode == 2:
+            if mode == PARSED_AS_EXPRESSION:
                 query = f"SELECT {query}"
-            elif mode == 3:
+            elif mode == PARSED_AS_ASSIGNMENT:
                 query = "SELECT " + query.split(":=", 1)[1]
-            trees += [raw.stmt for raw in pglast.parse_sql(query)]
-        return trees
+            placed += [(line, raw.stmt) for raw in pglast.parse_sql(query)]
+        return sorted(placed, key=lambda found: found[0])
 
     def nodes(self, *kinds: type[Any]) -> list[Any]:
         """Every SQL node of these classes in the body."""
-        collected: list[Any] = []
+        return [node for tree in self.sql_trees for node in nodes_of(tree, *kinds)]
 
-        class Collect(Visitor):
-            def visit(self, _ancestors: Any, node: Any) -> None:
-                if isinstance(node, kinds):
-                    collected.append(node)
+    @cached_property
+    def calls(self) -> set[str]:
+        """The procedures that it CALLs."""
+        return {node.funccall.funcname[-1].sval for node in self.nodes(ast.CallStmt)}
 
-        for tree in self.sql_trees:
-            Collect()(tree)
-        return collected
+
+def all_sources(directory: Path) -> list[ProcedureSource]:
+    """Every file of procedures/, by name."""
+    return [ProcedureSource(path) for path in sorted(directory.glob("*.sql"))]
+
+
+def nodes_of(tree: Any, *kinds: type[Any]) -> list[Any]:
+    """Every node of these classes in one SQL tree, itself included."""
+    collected: list[Any] = []
+
+    class Collect(Visitor):
+        def visit(self, _ancestors: Any, node: Any) -> None:
+            if isinstance(node, kinds):
+                collected.append(node)
+
+    Collect()(tree)
+    return collected
+
+
+def _with_lines(value: Any, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every expression of a PL/pgSQL tree, with the line of the statement that it is part of."""
+    if isinstance(value, dict):
+        line = value.get("lineno", line)
+        for key, inner in value.items():
+            if key == "PLpgSQL_expr":
+                yield line, inner
+            else:
+                yield from _with_lines(inner, line)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _with_lines(inner, line)
 
 
 def _of_kind(value: Any, kind: str) -> Iterator[dict[str, Any]]:

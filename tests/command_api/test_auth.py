@@ -234,8 +234,10 @@ async def test_the_guests_cart_comes_along(
 ) -> None:
     variant = make_product(owner, stock=5)
     cart_token = new_token()
-    call(command, "add_to_cart", p_guest_token_hash=sha256(cart_token), p_sku=variant.sku, p_quantity=2)
+    call(command, "add_to_cart", p_guest_token_hash=sha256(cart_token), p_sku=variant.sku, p_quantity=3)
+    owner.execute("UPDATE store.store_settings SET max_line_quantity = 2")
     document = await log_in(api, settings, PHONE, **{"X-Cart-Token": cart_token})
+    assert document["left_behind"] == [{"sku": variant.sku, "quantity": 1}]
     assert rows(
         owner,
         "SELECT c.user_id::text, i.quantity FROM store.carts AS c JOIN store.cart_items AS i ON i.cart_id = c.id"

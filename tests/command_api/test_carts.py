@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from app.core.config import Settings
+from app.docs.errors import EXAMPLE
 from tests.support.api import bearer, log_in
 from tests.support.builders import Variant, make_address, make_product, make_user, one
 from tests.support.carts import Offer, make_offer
@@ -104,6 +105,7 @@ async def test_refusals_of_a_line(api: httpx.AsyncClient, owner: Connection, sho
     gone = await api.post(ITEMS, json={"sku": sold_out.sku}, headers=shopper)
     assert (gone.status_code, gone.json()["code"]) == (409, "out_of_stock")
     assert gone.json()["lines"] == [{"sku": sold_out.sku, "wanted": 1, "available": 0}]
+    assert gone.json() | {"lines": EXAMPLE["lines"]} == EXAMPLE, "docs/errors.md shows another"
     many = await api.put(f"{ITEMS}/{few.sku}", json={"quantity": 3}, headers=shopper)
     assert (many.status_code, many.json()["code"], many.json()["limit"]) == (422, "quantity_limit", 2)
 

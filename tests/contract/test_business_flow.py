@@ -6,7 +6,9 @@ import pytest
 
 from app.core.errors import BY_CODE
 from app.core.paths import PROCEDURES_DIR, ROOT
-from app.models import Base
+from app.models.tables import Base
+from app.validation.procedure_locks import changed_tables
+from app.validation.procedure_source import all_sources
 
 TEXT = (ROOT / "docs" / "business-flow.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -52,3 +54,18 @@ def test_the_touchpoints_name_rows_commit_and_failure() -> None:
     assert {"create_order", "settle_capture", "initiate_refund", "expire_orders"} <= named
     rows = [line for line in procedures.splitlines() if line.startswith("| `")]
     assert [row for row in rows if row.count(" | ") != 3] == []
+
+
+MONEY_STOCK_COUPONS = {
+    *("inventory", "inventory_reservations", "stock_movements", "stock_policies", "backorders", "price_changes"),
+    *("payments", "refunds", "refund_items", "money_movements", "cod_collections", "settlement_lines"),
+    *("coupons", "coupon_usage", "cart_coupons"),
+}
+
+
+def test_every_procedure_that_writes_money_stock_or_coupons_has_its_row() -> None:
+    rows = [line.split(" | ") for line in TEXT.splitlines() if line.startswith("| ") and line.count(" | ") in {3, 4}]
+    told = {name for cells in rows for cell in cells[:2] for name in re.findall(r"`([a-z_]+)`", cell)}
+    writing = {s.name for s in all_sources(PROCEDURES_DIR) if changed_tables(s) & MONEY_STOCK_COUPONS}
+    assert {f"store.{name}" for name in MONEY_STOCK_COUPONS} <= set(Base.metadata.tables)
+    assert sorted(writing - told) == [], "say what it locks, commits, and leaves when it fails"

@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.errors import BY_CODE
 from app.core.openapi_document import operation_id
 from app.core.openapi_words import PARAMETERS, VALUES
+from app.docs.recorded import examples
 from app.main import create_app
 from command_api.routes import ROUTERS as COMMAND_ROUTERS
 from query_api.routes import ROUTERS as QUERY_ROUTERS
@@ -152,3 +153,14 @@ def test_no_word_is_kept_for_nobody() -> None:
     assert sorted(set(PARAMETERS) - named) == []
     members = {name for schema in DOCUMENT["components"]["schemas"].values() for name in schema.get("properties", {})}
     assert sorted(set(VALUES) - members - named) == []
+
+
+def test_the_recorded_examples_are_of_today() -> None:
+    """docs/examples.json: an exchange of each operation, whose answer its schema of today takes."""
+    recorded = examples()
+    assert {name for name, _ in OPERATIONS} - HEALTH == set(recorded), "run `kirana docs record`, then generate"
+    for name, operation in OPERATIONS:
+        if name in recorded:
+            answer = operation["responses"][str(recorded[name]["status"])]
+            for media in answer.get("content", {}).values():
+                assert wrong(media["schema"], recorded[name]["answer"]) == [], f"{name}: run `kirana docs record`"

@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.config import Settings
 from app.core.reference_page import ASSETS, START
+from app.sandbox.gateway import create_sandbox
 from tests.support.databases import Database
 from tests.support.processes import full_environment, serving_process
 
@@ -43,6 +45,16 @@ def test_page_and_assets_are_served_from_here_alone(base: str) -> None:
     for name in ("redoc.standalone.js", "..%2f__init__.py", "nothing"):
         missing = httpx.get(f"{base}/docs/{name}")
         assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+async def test_the_sandbox_gateway_asks_no_other_host_either(settings: Settings) -> None:
+    transport = httpx.ASGITransport(app=create_sandbox(settings, "http://127.0.0.1:9"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        page = await client.get("/docs")
+        assert "https://" not in page.text
+        assert "<title>Kirana sandbox gateway</title>" in page.text
+        for name, status in ((START, 200), ("nothing", 404)):
+            assert (await client.get(f"/docs/{name}")).status_code == status
 
 
 def test_a_browser_draws_it_without_an_error(base: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`kirana validate`: the closing statement is printed when every line above it holds, and only then."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 import app.main
 from app.core import procedure_files
+from app.core.paths import ROOT
 from app.validation import checks
 from app.validation.contract.caller import Caller
 from app.validation.lines import NotHeld
@@ -20,7 +22,7 @@ from tests.support.databases import Database
 from tests.support.processes import full_environment
 from tests.support.projecting import announce, projecting
 
-LINES = 14
+LINES = 15
 BODY = "    IF p_own_tx THEN\n        COMMIT;\n    END IF;\nEND;\n"
 
 
@@ -30,7 +32,12 @@ async def test_every_line_holds(database: Database, owner: psycopg.Connection[An
         done = await asyncio.to_thread(kirana, "validate", environment=full_environment(database))
     assert done.returncode == 0, done.stdout + done.stderr
     assert (done.stdout.count("✔"), done.stdout.count("✘")) == (LINES, 0)
-    assert "I CONFIRM:" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("I CONFIRM:")
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    shown = "✔ " + page.split("```\n✔ ", 1)[1].split("```", 1)[0]
+    assert [re.sub(r"[\d,]+", "#", line) for line in done.stdout.splitlines()] == [
+        re.sub(r"[\d,]+", "#", line) for line in shown.splitlines()
+    ], "docs/validation.md shows other lines"
     assert one(owner, "SELECT count(*) FROM store.products") == 1, "the store itself is only read"
     assert one(owner, "SELECT count(*) FROM pg_database WHERE datname LIKE 'kirana_validate%%'") == 0
 
@@ -86,7 +93,7 @@ def failing(scratch: checks.Scratch, *names: str) -> dict[str, str]:
     return found
 
 
-BY_FILE = ("procedures_are_whole", "transactions_locks_exceptions", "only_sql_files")
+BY_FILE = ("procedures_are_whole", "transactions_locks_exceptions", "headers_are_true", "only_sql_files")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ BY_FILE = ("procedures_are_whole", "transactions_locks_exceptions", "only_sql_fi
         (
             lambda folder: edit(folder / "clear_order_attention.sql", "FOR UPDATE", ""),
             "transactions, locks and exceptions everywhere",
-            "clear_order_attention: changes rows without SELECT … FOR UPDATE",
+            "clear_order_attention: changes orders in line",
         ),
         (
             lambda folder: (folder / "clear_cart.sql").rename(folder / "empty_cart.sql"),
@@ -123,6 +130,11 @@ BY_FILE = ("procedures_are_whole", "transactions_locks_exceptions", "only_sql_fi
             ),
             "all procedures have full SQL bodies",
             "helper:",
+        ),
+        (
+            lambda folder: edit(folder / "decrease_inventory.sql", "confirm_order, place_replacement", "confirm_order"),
+            "their headers are true",
+            "decrease_inventory: is called by place_replacement, which its header does not say",
         ),
         (lambda folder: (folder / "notes.txt").write_text("x"), "procedures only as .sql", "notes.txt"),
     ],

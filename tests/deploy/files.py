@@ -1,6 +1,9 @@
 """What the deployment files say, read for the tests: settings, commands, environment."""
 
 import importlib
+import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,25 @@ Document = dict[str, Any]
 def documents(path: Path) -> list[Document]:
     """The YAML documents of a file."""
     return [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
+
+
+def new_secrets() -> dict[str, str]:
+    """What `sh docs/operations/deploy/secrets.sh > .env` writes, read as Compose reads a .env file."""
+    script = DEPLOY / "secrets.sh"
+    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    return {name: "".join(shlex.split(value)) for name, _, value in (line.partition("=") for line in lines)}
+
+
+def filled(value: Any, variables: dict[str, str]) -> Any:
+    """A part of compose.yaml with every ``${NAME:?}`` in it replaced. Raises KeyError for one that is not given."""
+    if isinstance(value, dict):
+        return {key: filled(each, variables) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, variables) for each in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{(\w+):\?\}", lambda found: variables[found[1]], value)
+    return value
 
 
 def known_settings() -> set[str]:

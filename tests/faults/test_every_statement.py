@@ -5,9 +5,13 @@ no lock, and the SQLSTATE that came back is the planted one. Where a procedure m
 (it tries something and has another way), what it did instead is a whole: the books balance.
 """
 
+import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,11 +21,14 @@ from psycopg.pq import TransactionStatus
 from tests.faults.all_scenarios import SCENARIOS, Scenario
 from tests.faults.mutants import PLANTED, Place, places, planted
 from tests.support.builders import assert_books_balance, call, rows
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, run_dir
 from tests.support.databases import Database, cloned
 from tests.tidy.procedure_source import ALL, ProcedureSource
 
 Arguments = dict[str, Any]
+# What a scenario prepares must still hold when it is acted: the first to end are codes, after five minutes.
+STALE_SECONDS = 240.0
+TELLING_SECONDS = 60.0
 
 
 @dataclass
@@ -34,6 +41,7 @@ class Stage:
     command: psycopg.Connection[Any]
     arguments: Arguments
     before: str
+    since: float = field(default_factory=time.monotonic)
 
     def act(self) -> None:
         """Make the CALL, as the API does."""
@@ -50,14 +58,16 @@ class Theatre:
     stages: dict[str, tuple[Stage, ExitStack]] = field(default_factory=dict)
 
     def stage(self, scenario: Scenario) -> Stage:
-        """The scenario, prepared; the same again until it is struck."""
+        """The scenario, prepared; the same again until it is struck, or old."""
+        if scenario.name in self.stages and time.monotonic() - self.stages[scenario.name][0].since > STALE_SECONDS:
+            self.strike(scenario)
         if scenario.name not in self.stages:
             stack = self.stack.enter_context(ExitStack())
             self.stages[scenario.name] = (stack.enter_context(prepared(self.cluster, scenario)), stack)
         return self.stages[scenario.name][0]
 
     def strike(self, scenario: Scenario) -> None:
-        """Give up a stage that has changed."""
+        """Give up a stage that has changed, or is old."""
         self.stages.pop(scenario.name)[1].close()
 
 
@@ -92,14 +102,48 @@ def reached(stage: Stage) -> set[str]:
     return {name for (name,) in rows(stage.owner, "SELECT funcname FROM pg_stat_user_functions WHERE calls > 0")}
 
 
+def share(scenario: Scenario) -> Path:
+    """Where the workers of a run tell each other which procedures a scenario reaches."""
+    return run_dir() / f"reach-{scenario.name}.json"
+
+
+def look(cluster: Cluster, scenario: Scenario) -> list[str]:
+    """Play the scenario once as it should go, and tell the other workers what it reached."""
+    with prepared(cluster, scenario) as stage:
+        names = sorted(reached(stage))
+        assert_books_balance(stage.owner)
+    part = share(scenario).with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(names))
+    part.replace(share(scenario))
+    return names
+
+
+def claimed(scenario: Scenario) -> bool:
+    """Whether it falls to this worker to play it: the first that asks."""
+    try:
+        share(scenario).with_suffix(".claim").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def heard(cluster: Cluster, scenario: Scenario) -> list[str]:
+    """What the worker that claimed it found; one that does not tell for long is not waited for."""
+    end = time.monotonic() + TELLING_SECONDS
+    while not share(scenario).exists():
+        if time.monotonic() > end:
+            return look(cluster, scenario)
+        time.sleep(0.1)
+    names: list[str] = json.loads(share(scenario).read_text())
+    return names
+
+
 @pytest.fixture(scope="module")
 def theatre(cluster: Cluster) -> Iterator[Theatre]:
+    """Each scenario is played once as it should go, by one of the workers."""
+    mine = {scenario.name: look(cluster, scenario) for scenario in SCENARIOS if claimed(scenario)}
+    found = [(scenario, mine.get(scenario.name) or heard(cluster, scenario)) for scenario in SCENARIOS]
     with ExitStack() as stack:
-        found = []
-        for scenario in SCENARIOS:
-            with prepared(cluster, scenario) as stage:
-                found.append((scenario, reached(stage)))
-                assert_books_balance(stage.owner)
         made = Theatre(cluster, stack)
         for scenario, names in sorted(found, key=lambda pair: -len(pair[1])):  # those that do the most come first
             for name in names:
@@ -139,15 +183,15 @@ def fails_whole(theatre: Theatre, scenario: Scenario, source: ProcedureSource, p
     """Whether the planted failure was met; if it was, that it left nothing behind."""
     stage = theatre.stage(scenario)
     stage.owner.execute(planted(source, place).encode())
-    heard = sqlstate_of(stage)
+    raised = sqlstate_of(stage)
     stage.owner.execute(source.text.encode())
-    if heard is None:  # another way was taken, or the failure of a part was survived as the procedure means to
+    if raised is None:  # another way was taken, or the failure of a part was survived as the procedure means to
         assert_books_balance(stage.owner)
         kept = noted(stage)
         theatre.strike(scenario)
         return kept
     where = f"{source.name}, line {place.line}, in {scenario.name}"
-    assert heard == PLANTED, f"{where}: the caller heard {heard}"
+    assert raised == PLANTED, f"{where}: the caller heard {raised}"
     assert stage.command.info.transaction_status == TransactionStatus.IDLE, where
     held = "SELECT mode, relation::regclass FROM pg_locks WHERE pid = %s AND locktype <> 'virtualxid'"
     assert rows(stage.owner, held, stage.command.info.backend_pid) == [], where

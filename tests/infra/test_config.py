@@ -10,8 +10,9 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 
-from app.core.config import NotConfigured, RoleTimeouts, ServersDown, Settings, get_settings
+from app.core.config import NotConfigured, ServersDown, Settings, get_settings
 from app.core.paths import LONGEST_SOCKET_PATH
+from app.core.role_settings import RoleTimeouts
 from app.core.secrets_file import ensure_secrets
 from tests.support.cluster import Cluster
 
@@ -45,6 +46,7 @@ def test_its_own_url_wins_and_sets_no_role(tmp_path: Path) -> None:
     found = parameters(settings.dsn("query"))
     assert (found["host"], found["user"]) == ("replica", "r")
     assert "role=" not in found["options"]
+    assert "-c max_parallel_workers_per_gather=0" in found["options"]
 
 
 def test_options_of_a_given_url_are_kept_and_come_last(tmp_path: Path) -> None:

@@ -36,10 +36,21 @@ def environment() -> dict[str, str]:
     """Free ports and an empty data folder below the run's own, which the reaper clears."""
     path = Path(tempfile.mkdtemp(prefix="up-", dir=run_dir()))
     path.chmod(0o711)
-    ports = free_ports(3)
-    names = ("KIRANA_PORT", "KIRANA_COMMAND_PORT", "KIRANA_QUERY_PORT")
+    ports = free_ports(4)
+    names = ("KIRANA_PORT", "KIRANA_COMMAND_PORT", "KIRANA_QUERY_PORT", "KIRANA_SANDBOX_PORT")
     chosen = dict(zip(names, map(str, ports), strict=True))
     return {**os.environ, **chosen, "KIRANA_DATA_DIR": str(path), "COLUMNS": "160"}
+
+
+def printed_journey(said: str) -> str:
+    """The commands that `kirana up` prints for a shopper's journey."""
+    return "api=" + said.split("\napi=", 1)[1].split("\nReady.", 1)[0]
+
+
+def readme_answers() -> list[str]:
+    """What README.md says that the journey answers, line by line."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return text.split("```json\n", 1)[1].split("```", 1)[0].splitlines()
 
 
 def start(environment: dict[str, str]) -> tuple[subprocess.Popen[str], threading.Timer]:
@@ -77,6 +88,9 @@ def test_up_serves_and_leaves_nothing_behind(environment: dict[str, str], ending
         for name in ("KIRANA_PORT", "KIRANA_COMMAND_PORT", "KIRANA_QUERY_PORT"):
             answer = httpx.get(f"http://127.0.0.1:{environment[name]}/readyz", trust_env=False)
             assert answer.status_code == 200, answer.text
+        if ending is signal.SIGINT:
+            walked = subprocess.run(["bash", "-c", printed_journey(said)], capture_output=True, text=True, timeout=60)
+            assert walked.stdout.splitlines() == readme_answers(), walked.stdout + walked.stderr
         process.send_signal(ending)
         rest, _ = process.communicate(timeout=60)
         assert process.returncode == 0, rest

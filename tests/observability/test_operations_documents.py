@@ -9,9 +9,10 @@ import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 from pydantic import BaseModel
 
-from app.core.config import RoleTimeouts, Settings
+from app.core.config import Settings
 from app.core.metrics import metric_names
 from app.core.paths import ROOT
+from app.core.role_settings import RoleTimeouts
 from app.docs.settings import page
 from app.main import create_app
 from app.worker.metrics import WorkerMetrics

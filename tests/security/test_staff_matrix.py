@@ -15,7 +15,7 @@ from redis import Redis
 from app.core.config import Settings
 from app.core.security import current_staff
 from app.main import create_app
-from app.models.staff import STAFF_ROLES
+from app.models.words import STAFF_ROLES
 from command_api.routes import ROUTERS as COMMAND_ROUTERS
 from query_api.routes import ROUTERS as QUERY_ROUTERS
 from tests.security.staff_operations import OPERATIONS, PARAMETERS, UUID, Operation

@@ -102,6 +102,8 @@ def test_the_error_table_is_consistent() -> None:
     assert len(states) == len(set(states)), "a SQLSTATE is listed twice"
     assert all(re.fullmatch(r"KI\d{3}", state) for state in states)
     assert all(400 <= refusal.status < 600 for refusal in REFUSALS)
+    wrong = [refusal.code for refusal in REFUSALS if "`status`" in refusal.remedy]
+    assert wrong == [], "a problem's `status` is the HTTP status; what a refusal says of its own goes out as `state`"
 
 
 def test_every_listed_refusal_is_made_somewhere() -> None:

@@ -5,12 +5,13 @@ store on the day that something goes wrong.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 from pglast import ast, parser
 
-from app.core.errors import BY_SQLSTATE
-from app.validation.procedure_shape import file_faults, lock_faults, transaction_faults
+from app.validation.procedure_locks import NEEDS_NO_LOCK, changed_tables, lock_faults, locked_tables
+from app.validation.procedure_shape import file_faults, transaction_faults
 from tests.tidy.procedure_source import ALL, PROCEDURES, ProcedureSource
 
 REQUIRED = [
@@ -37,7 +38,6 @@ REQUIRED = [
     "restore_inventory",
 ]
 MAX_LINES = 200
-HEADER = ["Locks", "Raises", "Emits", "Called by"]
 
 each = pytest.mark.parametrize("source", ALL, ids=lambda source: source.name)
 
@@ -83,18 +83,6 @@ def test_parameters_are_explicit_and_in_order(source: ProcedureSource) -> None:
 
 
 @each
-def test_header_says_what_the_body_does(source: ProcedureSource) -> None:
-    keys = list(source.header)
-    assert keys == [source.name, *HEADER], f"header lines must be: name, {', '.join(HEADER)}; found {keys}"
-    listed = dict(re.findall(r"(KI\w{3}) (\w+)", source.header["Raises"]))
-    for sqlstate, code in listed.items():
-        assert BY_SQLSTATE[sqlstate].code == code, f"{sqlstate} is {BY_SQLSTATE[sqlstate].code} in app/core/errors.py"
-    raised = set(re.findall(r"'(KI\w{3})'", source.body_text))
-    assert raised <= set(BY_SQLSTATE), f"not in app/core/errors.py: {raised - set(BY_SQLSTATE)}"
-    assert raised <= set(listed), f"raised but not in the header: {raised - set(listed)}"
-
-
-@each
 def test_every_name_is_schema_qualified(source: ProcedureSource) -> None:
     ctes = {cte.ctename for cte in source.nodes(ast.CommonTableExpr)}
     of = {rel.relname for clause in source.nodes(ast.LockingClause) for rel in clause.lockedRels or ()}  # aliases
@@ -126,6 +114,21 @@ def _same_call(tree: ast.CallStmt, query: str) -> bool:
 @each
 def test_rows_are_locked_before_they_are_changed(source: ProcedureSource) -> None:
     assert lock_faults(source) == []
+
+
+def test_no_exception_to_the_lock_rule_is_kept_for_nobody() -> None:
+    """What needs no lock is named with its reason; a name that the rule does not need any more goes."""
+    by_name = {source.name: source for source in ALL}
+    for name, table in NEEDS_NO_LOCK:
+        assert table in changed_tables(by_name[name]) - locked_tables(by_name[name]), f"{name}: not needed for {table}"
+
+
+def test_a_lock_that_comes_after_its_change_is_noticed(tmp_path: Path) -> None:
+    """A lock elsewhere in the body is none: it comes before the change, on the table or on what owns its rows."""
+    text = (PROCEDURES / "disable_webhook.sql").read_text(encoding="utf-8")
+    (tmp_path / "disable_webhook.sql").write_text(re.sub(r"\s+FOR (NO KEY )?UPDATE", "", text), encoding="utf-8")
+    [said] = lock_faults(ProcedureSource(tmp_path / "disable_webhook.sql"))
+    assert "changes webhook_subscribers" in said
 
 
 @each

@@ -42,6 +42,7 @@ class Caller:
     succeeded: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     unconditional: set[str] = field(default_factory=set)
+    exchanges: dict[str, Document] = field(default_factory=dict)
 
     @property
     def operations(self) -> dict[str, Document]:
@@ -72,7 +73,14 @@ class Caller:
             raise Unexpected(f"{name}: {answer.status_code} is not in the contract")
         self.succeeded.add(name)
         document = orjson.loads(answer.content) if "json" in answer.headers.get("content-type", "") else {}
+        self.keep(name, body, answer.status_code, document)
         return document if isinstance(document, dict) else {"items": document}
+
+    def keep(self, name: str, body: Any, status: int, answer: Any) -> None:
+        """One exchange of each operation, for the examples of the contract; of lists, one that is not empty."""
+        known = self.exchanges.get(name)
+        if known is None or (isinstance(known["answer"], dict) and known["answer"].get("items") == []):
+            self.exchanges[name] = {"body": body, "status": status, "answer": answer}
 
     async def call(
         self,
