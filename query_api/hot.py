@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import orjson
 import redis.asyncio as redis
 import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from starlette.types import Message, Scope
 
 from app.core.config import NotConfigured, Settings
@@ -25,6 +27,7 @@ from app.core.redis_clients import AWAY, one_node
 from app.core.telemetry.shortcut import Ready
 from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
 from query_api.responses import HOT_KEY, Hot, matches
+from query_api.sent import Sent
 from query_api.views import Views
 
 TRUSTED_SECONDS = 1.0
@@ -32,6 +35,7 @@ PING_SECONDS = 0.25
 LIST_SECONDS = 2.0
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
+SILENT_POLLS = 8  # of PING_SECONDS each; counted, so that a process that was held up itself does not blame Redis
 OVERHEAD_BYTES = 2_000  # of an entry besides its body: headers, keys, the objects themselves
 PREFIXES = (b"/v1/products", b"/v1/search")
 OF_ONE_ANSWER = frozenset({b"content-length", b"content-type", b"x-request-id"})
@@ -51,24 +55,28 @@ class Page:
     unchanged: Ready
     tag: str
     quoted: bytes
-    began: int
     until: float
     row: str | None
 
 
 class Recorder:
-    """Watches one answer go out, and keeps it if it is one that may be kept."""
+    """Watches one answer go out, and keeps it if it is one that may be kept (``epoch`` None: it is not)."""
 
     __slots__ = ("_began", "_epoch", "_key", "_pages", "_scope")
 
-    def __init__(self, pages: "HotPages", key: Key, scope: Scope, began: int, epoch: int) -> None:
+    def __init__(self, pages: "HotPages", key: Key, scope: Scope, began: int, epoch: int | None) -> None:
         self._pages, self._key, self._scope, self._began, self._epoch = pages, key, scope, began, epoch
 
     def saw(self, message: Message) -> None:
         """A message of the answer; its start has all headers, and the route left the body, of a 304 too."""
+        if message["type"] != "http.response.start" or message["status"] not in (200, 304, 404):
+            return
         hot: Hot | None = self._scope.get("state", {}).get(HOT_KEY)
-        if hot is not None and message["type"] == "http.response.start" and message["status"] in (200, 304):
-            self._pages.keep(self._key, hot, message["headers"], self._began, self._epoch)
+        if hot is None and message["status"] != 404:
+            return
+        overtaken = self._pages.overtaken(self._key, hot.tag if hot is not None else "404", self._began)
+        if hot is not None and not hot.stale and self._epoch is not None and not overtaken:
+            self._pages.keep(self._key, hot, message["headers"], self._epoch)
 
 
 class HotPages:
@@ -84,27 +92,26 @@ class HotPages:
         self._lists: set[Key] = set()
         self._bytes = 0
         self._epoch = 0
-        self._requests = 0
+        self._sent = Sent()
         self._trusted_until = 0.0
 
     def answer(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Ready | Recorder | None:
         """The page if it is kept and true; else who keeps what is answered now; None where that is nothing to keep."""
         path: bytes = scope["raw_path"]
-        if not path.startswith(PREFIXES) or scope["method"] != "GET" or TOKEN_HEADER in headers:
-            return None
-        now = time.monotonic()
-        if now > self._trusted_until or not self._views.products_current:
+        if not self._most_bytes or not path.startswith(PREFIXES) or scope["method"] != "GET":
             return None
         origin = headers.get(b"origin", b"")
         if origin and origin not in self._origins:
             return None
         key = (path, scope["query_string"], origin)
+        now = time.monotonic()
+        if TOKEN_HEADER in headers or now > self._trusted_until or not self._views.products_current:
+            return Recorder(self, key, scope, self._sent.now(), None)
         page = self._pages.get(key)
         if page is None or page.until < now:
             if page is not None:
                 page.until = now + LIST_SECONDS  # this request reads it anew; those beside it are answered as before
-            self._requests += 1
-            return Recorder(self, key, scope, self._requests, self._epoch)
+            return Recorder(self, key, scope, self._sent.now(), self._epoch)
         known = headers.get(b"if-none-match")
         if known is not None and (known == page.quoted or matches(known.decode("latin-1"), page.tag)):
             return page.unchanged
@@ -124,11 +131,18 @@ class HotPages:
         scope: Scope = {"method": "GET", "raw_path": path.encode(), "query_string": b""}
         return isinstance(self.answer(scope, {}), Ready)
 
-    def keep(self, key: Key, hot: Hot, headers: Iterable[tuple[bytes, bytes]], began: int, epoch: int) -> None:
-        """Keep an answer, unless something changed since its request began, or a later request's is kept."""
-        size = len(hot.body) + OVERHEAD_BYTES
+    def overtaken(self, key: Key, tag: str, began: int) -> bool:
+        """Note an answer that goes out. True if another went out beside it: then neither stays."""
+        alone = self._sent.alone(key, tag, began)
         kept = self._pages.get(key)
-        if epoch != self._epoch or size > self._most_bytes or (kept is not None and kept.began > began):
+        if kept is not None and (not alone or kept.tag != tag):
+            self._drop(key)
+        return not alone
+
+    def keep(self, key: Key, hot: Hot, headers: Iterable[tuple[bytes, bytes]], epoch: int) -> None:
+        """Keep an answer, unless something changed since its request began."""
+        size = len(hot.body) + OVERHEAD_BYTES
+        if epoch != self._epoch or size > self._most_bytes:
             return
         self._drop(key)
         short = [(name, value) for name, value in headers if name not in OF_ONE_ANSWER]
@@ -139,7 +153,6 @@ class HotPages:
             Ready(hot.route, 304, cached, b""),
             hot.tag,
             b'"' + hot.tag.encode() + b'"',
-            began,
             float("inf") if hot.row is not None else time.monotonic() + LIST_SECONDS,
             hot.row,
         )
@@ -197,7 +210,12 @@ class HotPages:
         backoff = FIRST_BACKOFF_SECONDS
         while not ended.is_set():
             try:
-                client = redis.Redis.from_url(one_node(self._url()), socket_connect_timeout=1.0)
+                client = redis.Redis.from_url(
+                    # it must not connect again by itself: what was told meanwhile would go unheard
+                    one_node(self._url()),
+                    socket_connect_timeout=1.0,
+                    retry=Retry(NoBackoff(), 0),
+                )
                 async with client, client.pubsub() as channel:
                     await channel.subscribe(CATALOG_KEYS.changes)
                     backoff = FIRST_BACKOFF_SECONDS
@@ -211,18 +229,20 @@ class HotPages:
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
 
     async def _hear(self, channel: "redis.client.PubSub", ended: asyncio.Event) -> None:
-        """Trust lasts from each ping that was answered: a connection that is dead without saying so ends it."""
-        asked = time.monotonic()
+        """Trust lasts from the last ping that was answered: a connection that is dead without saying so ends it."""
+        asked, silent, waiting = time.monotonic(), 0, True  # the subscription's answer is as good as a ping's
         while not ended.is_set():
             message = await channel.get_message(timeout=PING_SECONDS)
             if message is None:
-                if time.monotonic() > asked + TRUSTED_SECONDS:
+                silent += waiting
+                if silent > SILENT_POLLS:
                     raise TimeoutError("Redis does not answer a ping")
-                if self._trusted_until == 0.0 or time.monotonic() > asked + PING_SECONDS:
-                    asked = time.monotonic()
-                    await channel.ping()
             elif message["type"] == "message":
                 data: bytes = message["data"]
                 self.changed(None if data == EVERYTHING else orjson.loads(data))
             elif message["type"] in ("subscribe", "pong"):
                 self._trusted_until = asked + TRUSTED_SECONDS
+                silent, waiting = 0, False
+            if not waiting and time.monotonic() > asked + PING_SECONDS:
+                asked, waiting = time.monotonic(), True
+                await channel.ping()

@@ -17,12 +17,16 @@ _TAGS = re.compile(r'(?:W/)?"([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """Leave for an answer to be kept: its route, ETag and body, and the product it is the page of (None: a list)."""
+    """Leave for an answer to be kept: its route, ETag and body, and the product it is the page of (None: a list).
+
+    What is ``stale`` is not kept, but seen: who was shown it is not shown what is older still.
+    """
 
     route: str
     tag: str
     row: str | None
     body: bytes
+    stale: bool
 
 
 def etag_of(body: bytes) -> str:
@@ -53,8 +57,8 @@ def stored(
     if stale:
         headers[STALE_HEADER] = "true"
     if_none_match = request.headers.get("if-none-match")
-    if hot is not None and not stale:
-        request.scope["state"][HOT_KEY] = Hot(hot, tag, row, body)
+    if hot is not None:
+        request.scope["state"][HOT_KEY] = Hot(hot, tag, row, body, stale)
     if if_none_match is not None and not stale and matches(if_none_match, tag):
         return Response(None, 304, headers)
     return Response(body, 200, headers, "application/json")

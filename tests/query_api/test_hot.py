@@ -15,6 +15,7 @@ from redis import Redis
 from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
 from query_api.hot import HotPages
 from query_api.main import create_app
+from query_api.repositories import catalog
 from tests.support.builders import make_product
 from tests.support.databases import Database
 from tests.support.projecting import after, announce, projecting, reached
@@ -137,6 +138,60 @@ async def test_no_reader_goes_back_in_time(database: Database, owner: Connection
         await until_kept(client, pages, "/v1/products/p-mug")
         changing = False
         assert min(await asyncio.gather(*readers)) > 60
+
+
+async def test_of_two_reads_side_by_side_the_older_is_not_kept(
+    database: Database, owner: Connection, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One list's read waits and comes after the change, one that began later came before it and answers later."""
+    made = make_product(owner, "MUG", stock=5)
+    real = catalog.cards
+    began, read, change, answer = (asyncio.Event() for _ in range(4))
+    calls = iter(["reads late", "answers late"])
+
+    async def cards(*arguments: Any) -> list[catalog.Card]:
+        what = next(calls, "")
+        if what == "reads late":
+            began.set()
+            await change.wait()
+        found = await real(*arguments)
+        if what == "answers late":
+            read.set()
+            await answer.wait()
+        return found
+
+    async with open_for(database) as (client, pages):
+        async with projecting(database):
+            await reached(database, title(owner, made.product_id, "Mug old"))
+            await until_kept(client, pages, "/v1/search?q=mug")
+        monkeypatch.setattr(catalog, "cards", cards)
+        first = asyncio.create_task(client.get("/v1/products"))
+        await began.wait()
+        second = asyncio.create_task(client.get("/v1/products"))
+        await read.wait()
+        # the view is another now, and nobody has told of it yet
+        owner.execute(
+            "UPDATE read.catalog SET card = convert_to(replace(convert_from(card, 'UTF8'), 'old', 'new'), 'UTF8')"
+        )
+        change.set()
+        assert "Mug new" in (await first).text
+        answer.set()
+        assert "Mug old" in (await second).text
+        assert not pages.kept("/v1/products")
+        assert "Mug new" in (await client.get("/v1/products")).text
+
+
+async def test_who_read_with_a_token_is_not_shown_an_older_list(
+    database: Database, owner: Connection, redis: Redis
+) -> None:
+    made = make_product(owner, "MUG", stock=5)
+    async with projecting(database), open_for(database) as (client, pages):
+        await reached(database, announce(owner, made.product_id))
+        for number in range(20):
+            await until_kept(client, pages, "/v1/products")
+            position = title(owner, made.product_id, f"Mug {number}")
+            assert f"Mug {number}" in (await client.get("/v1/products", headers=after(position))).text
+            assert f"Mug {number}" in (await client.get("/v1/products")).text
 
 
 @pytest.mark.parametrize("how", ["silent", "flushed", "everything"])
