@@ -78,9 +78,10 @@ class Projection:
         listed = ", ".join(name for name, _ in self._all if name not in self.carried)
         return f"ANALYZE {self.table(version)} ({listed}, revision)"
 
-    def create_view(self, version: int) -> list[str]:
-        """DDL that makes a version the one readers see."""
+    def create_view(self, version: int, *, other_columns: bool = False) -> list[str]:
+        """DDL that makes a version the one readers see. A view can't be replaced by one of ``other_columns``."""
         return [
+            *([f"DROP VIEW {self.view}"] if other_columns else []),
             f"CREATE OR REPLACE VIEW {self.view} AS SELECT * FROM {self.table(version)}",
             f"GRANT SELECT ON {self.view} TO kirana_query",
         ]
@@ -139,6 +140,14 @@ class Projection:
     @property
     def _all(self) -> list[tuple[str, str]]:
         return [(self.key, "uuid"), *self.columns.items()]
+
+    def wanted_next(self) -> str:
+        """The condition that lets the ``%(rows)s`` keys after ``%(low)s`` through, and tells the planner how many.
+
+        With a bound above it would take a range within one bucket of its histogram for a single row, of which anything
+        may be computed again and again.
+        """
+        return f"{self.wanted_column} > %(low)s ORDER BY {self.wanted_column} LIMIT %(rows)s"
 
     def wanted_keys(self) -> str:
         """The condition that lets ``%(keys)s`` through."""

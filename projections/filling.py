@@ -81,11 +81,10 @@ async def _looking_at(dsn: str, projection: Projection, snapshot: str) -> AsyncI
 
 
 async def _fill_range(connection: Connection, target: Target, keys: Range, position: int) -> None:
-    key = target.projection.wanted_column
-    statement = target.projection.fill(target.live.version, f"{key} > %(low)s AND {key} <= %(high)s")
+    statement = target.projection.fill(target.live.version, target.projection.wanted_next())
     try:
         async with connection.transaction():
-            values = {"low": keys.low, "high": keys.high, "position": position}
+            values = {"low": keys.low, "rows": keys.rows, "position": position}
             await connection.execute(statement, values, prepare=False)
     except psycopg.Error as error:
         if not is_poison(error):

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from projections.apply import Batch, Target, fold, write_rows
-from projections.books import Connection, live_version
+from projections.books import Connection, fetch_one, live_version
 from projections.definition import Projection
 from projections.reader import NO_END, OutboxReader, Page
 
@@ -148,7 +148,7 @@ async def _switch(connection: Connection, target: Target, position: int) -> Diff
         " updated_at = now() WHERE projection = %s",
         (at, version, projection.name),
     )
-    for statement in projection.create_view(version):
+    for statement in projection.create_view(version, other_columns=differences.rows is None):
         await connection.execute(statement)
     return differences
 
@@ -156,11 +156,13 @@ async def _switch(connection: Connection, target: Target, position: int) -> Diff
 async def compare_ahead(connection: Connection, target: Target, position: int) -> None:
     """Hold every row that the live version has otherwise against the store, before anybody is paused for it.
 
-    Raises ``Wrong``. Rows that change after ``position`` are held against it again in ``switch_to``.
+    Raises ``Wrong``. Rows that change after ``position`` are held against it again in ``switch_to``. A live version
+    without rows, as before a store's first build, says nothing that could be compared.
     """
     projection, version = target.projection, target.live.version
     live = await live_version(connection, projection)
-    if live.shape != target.live.shape:
+    shown = await fetch_one(connection, f"SELECT EXISTS (SELECT FROM {projection.table(live.version)})")
+    if live.shape != target.live.shape or shown == (False,):
         return
     keys, _ = await _differing(connection, projection, live.version, version)
     await _check(connection, projection, version, keys, position)

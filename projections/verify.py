@@ -94,11 +94,15 @@ async def caught_up(connection: Connection, projection: Projection) -> int:
     raise Behind(f"{projection.name} does not reach position {position}: is a projector running? See `status`.")
 
 
-def _difference(projection: Projection, live: Live, wanted: str, stored: str) -> str:
-    """SELECT of the keys whose stored row is not what the store says; the row itself counts, not its digest column."""
+def _difference(projection: Projection, live: Live, wanted: str, stored: str, within: str = "true") -> str:
+    """SELECT of the keys whose stored row is not what the store says; the row itself counts, not its digest column.
+
+    ``wanted`` lets keys of the store through, of which those count that are ``within``; ``stored`` those of the view.
+    """
     key = projection.key
     return (
-        f"SELECT {key} FROM (SELECT {key}, digest FROM ({projection.rows(wanted)}) AS row) AS truth"
+        f"SELECT {key} FROM (SELECT {key}, digest FROM ({projection.rows(wanted)}) AS row WHERE {within})"
+        " AS truth"
         f" FULL JOIN (SELECT kept.{key}, {projection.digest_of('kept')} AS digest, kept.digest AS said"
         f" FROM {projection.table(live.version)} AS kept WHERE {stored}) AS kept USING ({key})"
         " WHERE truth.digest IS DISTINCT FROM kept.digest OR kept.digest <> kept.said"
@@ -106,8 +110,10 @@ def _difference(projection: Projection, live: Live, wanted: str, stored: str) ->
 
 
 async def _differing(connection: Connection, projection: Projection, live: Live, report: Report) -> list[UUID]:
-    """A first pass over everything, a range of keys at a time."""
-    key = projection.wanted_column
+    """A first pass over everything, a range of keys at a time.
+
+    A range that rows are added to meanwhile is longer than it was; what that cuts off is looked at again by its keys.
+    """
     cursor = await connection.execute(
         f"SELECT max(id::text)::uuid, count(*) FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / {CHUNK_ROWS}"
         f" AS range FROM {projection.keys_table}) AS numbered GROUP BY range ORDER BY range"
@@ -116,13 +122,15 @@ async def _differing(connection: Connection, projection: Projection, live: Live,
     statement = _difference(
         projection,
         live,
-        f"{key} > %(low)s AND {key} <= %(high)s",
+        projection.wanted_next(),
         f"kept.{projection.key} > %(low)s AND kept.{projection.key} <= %(high)s",
+        f"row.{projection.key} <= %(high)s",
     )
     found: list[UUID] = []
     low, done, total = FIRST_KEY, 0, sum(count for _, count in bounds)
     for number, (high, count) in enumerate([*bounds, (LAST_KEY, 0)]):
-        cursor = await connection.execute(statement, {"low": low, "high": high}, prepare=False)
+        values = {"low": low, "high": high, "rows": CHUNK_ROWS}
+        cursor = await connection.execute(statement, values, prepare=False)
         found += [differing for (differing,) in await cursor.fetchall()]
         low, done = high, done + count
         if number < len(bounds):

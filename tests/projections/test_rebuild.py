@@ -31,6 +31,7 @@ from tests.support.projecting import announce, projecting, reached
 from tests.support.shop import Shop
 
 CATALOG = PROJECTIONS["catalog"]
+Connection = psycopg.Connection[Any]
 ROW = "SELECT product_id, live, card, detail, etag, tokens, words, stock, search, digest FROM read.{} ORDER BY 1"
 
 
@@ -340,3 +341,26 @@ async def test_a_rebuild_that_is_killed_harms_nobody(
         assert tables == 2
         async with await connect(dsn(database), "test") as connection:
             assert (await verify(connection, CATALOG)).clean
+
+
+def test_a_range_is_never_taken_for_a_row(owner: Connection) -> None:
+    """Of ids the planner knows a few bounds; between two of them it must not expect nothing, and loop over all."""
+    owner.execute(
+        "INSERT INTO store.products (slug, title, status)"
+        " SELECT 'p-' || n, 'P', 'draft' FROM generate_series(1, 3000) AS n"
+    )
+    owner.execute("ALTER TABLE store.products ALTER id SET STATISTICS 1")
+    owner.execute("ANALYZE store.products")
+    low = one(owner, "SELECT id FROM store.products ORDER BY id OFFSET 500 LIMIT 1")
+    with psycopg.ClientCursor(owner) as cursor:
+        statement = f"EXPLAIN (FORMAT JSON) {CATALOG.rows(CATALOG.wanted_next())}"
+        found = cursor.execute(statement, {"low": low, "rows": 1000}).fetchone()
+    assert found is not None
+    assert _rows_of(found[0][0]["Plan"], "CTE wanted") == 1000
+
+
+def _rows_of(plan: dict[str, Any], name: str) -> int:
+    """What the planner expects of a part of a plan; 0 where there is none of the name."""
+    if plan.get("Subplan Name") == name:
+        return int(plan["Plan Rows"])
+    return max((_rows_of(part, name) for part in plan.get("Plans", ())), default=0)

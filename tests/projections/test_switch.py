@@ -1,6 +1,7 @@
 """The switch to a rebuilt version: whoever was shown a page by either is never shown an older one after it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -88,3 +89,26 @@ async def test_a_switch_waits_for_the_transactions_that_may_still_add_an_event(
         slow.execute("COMMIT")
         await building
     assert rows(owner, "SELECT price FROM read.catalog") == [(50,), (50,)]
+
+
+async def test_a_release_with_another_column_takes_over_from_one_without(
+    database: Database, owner: psycopg.Connection[Any]
+) -> None:
+    """The view is made anew, and is readable as before; a projector of the new code goes on from there."""
+    listed = ", ".join(name for name in (CATALOG.key, *CATALOG.columns) if name != "prominence")
+    older = replace(
+        CATALOG,
+        columns={name: kind for name, kind in CATALOG.columns.items() if name != "prominence"},
+        select=f"SELECT {listed} FROM ({CATALOG.select}) AS newer",
+        indexes={name: body for name, body in CATALOG.indexes.items() if name != "prominence"},
+    )
+    product = make_product(owner, price=100).product_id
+    announce(owner, product)
+    assert (await rebuild(dsn(database), older)).differences.rows is None
+    async with projecting(database):
+        await reached(database, announce(owner, product), "orders")
+        assert (await rebuild(dsn(database), CATALOG)).differences.rows is None
+        await reached(database, announce(owner, make_product(owner).product_id))
+        async with await database.aconnect("query") as reader:
+            cursor = await reader.execute("SELECT count(*), count(prominence) FROM read.catalog")
+            assert await cursor.fetchone() == (2, 2)
