@@ -1,4 +1,7 @@
-"""Facets as a shopper reads them, from counts of tokens; and a short memory for counts that were dear to get."""
+"""Facets as a shopper reads them, from counts of tokens; and a short memory for counts that were dear to get.
+
+Of the whole of a large shop they are not counted here: the projector does it every few seconds.
+"""
 
 import asyncio
 import time
@@ -11,12 +14,16 @@ import structlog
 from app.core.database import QueryPool
 from query_api.listing import PRICE_BANDS, ListQuery, TextMatch
 from query_api.repositories import catalog
+from query_api.whole_shop import WholeShop
 
-# Counts that came quickly are counted again each time; the dear ones are good for a few seconds, and for some more
-# while they are counted again behind the answer.
+# Counts that came quickly are counted again each time; the dear ones are good for a few seconds, the dearer the longer,
+# and for some more while they are counted again behind the answer.
 DEAR_SECONDS = 0.03
 KEEP_SECONDS = 5.0
+KEEP_TIMES = 50  # as long as it took: so one question that is asked all the time takes a fiftieth of a core
+LONGEST_KEPT_SECONDS = 60.0
 OLDEST_SECONDS = 30.0
+PATIENCE_SECONDS = 2.0
 KEPT = 500
 NAMES_SECONDS = 10.0
 MOST_VALUES = 60
@@ -35,18 +42,22 @@ class _Kept:
 class Facets:
     """Counts facets for lists and searches. Equal questions at one moment are asked once."""
 
-    def __init__(self, pool: QueryPool) -> None:
+    def __init__(self, pool: QueryPool, whole_shop: WholeShop) -> None:
         self._pool = pool
+        self._whole_shop = whole_shop
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Counts]] = {}
         self._names: dict[str, str] = {}
         self._names_until = 0.0
 
     async def counts(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
-        """Products per token. ``fresh`` counts now: a consistency token was sent."""
+        """Products per token. ``fresh`` counts now: a consistency token was sent.
+
+        Raises ``TimeoutError`` after ``PATIENCE_SECONDS``; what is counted then is there for who asks next.
+        """
         if fresh:
-            return await self._count(query, match, fresh=True)
-        key = replace(query, sort="").canonical()
+            return await asyncio.wait_for(self._count(query, match, fresh=True), PATIENCE_SECONDS)
+        key = _key_of(query)
         kept = self._kept.get(key)
         now = time.monotonic()
         if kept is not None and kept.until > now:
@@ -57,7 +68,16 @@ class Facets:
             task.add_done_callback(lambda done: self._asked(key, done))
         if kept is not None and kept.until + OLDEST_SECONDS > now:
             return kept.counts
-        return await asyncio.shield(task)
+        return await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS)
+
+    def known(self, query: ListQuery) -> Counts | None:
+        """The counts that are kept of a question, if they are still good."""
+        kept = self._kept.get(_key_of(query))
+        return kept.counts if kept is not None and kept.until > time.monotonic() else None
+
+    def keep(self, query: ListQuery, counts: Counts, seconds: float) -> None:
+        """Keep counts that took so long, if that was long."""
+        self._keep(_key_of(query), counts, seconds)
 
     def _asked(self, key: bytes, done: asyncio.Task[Counts]) -> None:
         self._asking.pop(key, None)
@@ -67,16 +87,21 @@ class Facets:
     async def _count_and_keep(self, key: bytes, query: ListQuery, match: TextMatch | None) -> Counts:
         started = time.monotonic()
         counts = await self._count(query, match, fresh=False)
-        ended = time.monotonic()
-        if ended - started > DEAR_SECONDS:
-            self._kept[key] = _Kept(counts, ended + KEEP_SECONDS)
+        self._keep(key, counts, time.monotonic() - started)
+        return counts
+
+    def _keep(self, key: bytes, counts: Counts, seconds: float) -> None:
+        if seconds > DEAR_SECONDS:
+            good = min(max(KEEP_SECONDS, seconds * KEEP_TIMES), LONGEST_KEPT_SECONDS)
+            self._kept[key] = _Kept(counts, time.monotonic() + good)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return counts
 
     async def _count(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
         """All counts of a question. A lone filter's own facet is that of the whole shop, which all such lists share."""
         dimensions = query.dimensions()
+        if not dimensions and match is None and (counted := await self._whole_shop.counts()) is not None:
+            return counted
         if len(dimensions) != 1 or match is not None:
             return await catalog.facet_counts(self._pool, dimensions, match)
         alone = dimensions[0].prefix
@@ -111,6 +136,10 @@ class Facets:
             self._names = await catalog.names(self._pool)
             self._names_until = now + NAMES_SECONDS
         return self._names
+
+
+def _key_of(query: ListQuery) -> bytes:
+    return replace(query, sort="").canonical()
 
 
 def _named(counts: Counts, prefix: str, names: dict[str, str], chosen: set[str]) -> list[dict[str, Any]]:

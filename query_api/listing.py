@@ -45,11 +45,24 @@ class Dimension(NamedTuple):
 
 
 class TextMatch(NamedTuple):
-    """What a search text means to the database: a condition, a score (a bigint expression), their parameters."""
+    """What a search text means to the database: a condition, a score (a bigint expression), their parameters.
+
+    ``always`` is the part of the condition that holds for products whatever their prominence; ``mostly`` the part by
+    which nearly all are found: alternatives that say the same would be added up by whoever estimates.
+    """
 
     condition: str
     score: str
     parameters: dict[str, Any]
+    always: str
+    mostly: str
+
+    def from_prominence(self, least: int) -> "TextMatch":
+        """The same, of products of at least this prominence."""
+        return self._replace(
+            condition=f"({self.condition} AND prominence >= %(least)s OR {self.always})",
+            parameters=self.parameters | {"least": least},
+        )
 
 
 @dataclass(frozen=True, slots=True)

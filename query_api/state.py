@@ -18,6 +18,7 @@ from query_api.freshness import Freshness
 from query_api.hot import HotPages
 from query_api.search import PostgresSearch, SearchBackend
 from query_api.views import Views
+from query_api.whole_shop import WholeShop
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
         HotPages(settings, views).listening() as hot,
         told_at_boot("query", settings, pool),
     ):
+        whole_shop = WholeShop(pool)
         app.state.query = QueryState(
             settings=settings,
             pool=pool,
@@ -53,8 +55,8 @@ async def query_lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None
             redis=cache,
             freshness=Freshness(pool),
             views=views,
-            search=PostgresSearch(pool),
-            facets=Facets(pool),
+            search=PostgresSearch(pool, whole_shop),
+            facets=Facets(pool, whole_shop),
         )
         app.state.telemetry.shortcut = hot
         yield

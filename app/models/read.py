@@ -116,6 +116,18 @@ class SearchWord(ReadBase):
     )
 
 
+class TokenCount(ReadBase):
+    """In how many shown products of the whole shop a token of the catalog view is: facets of a list without filters.
+
+    Beside the tokens: ``#``, all shown products, and ``q:<n>``, those of prominence ``n``.
+    """
+
+    __tablename__ = "token_counts"
+
+    token: Mapped[str] = mapped_column(Text, primary_key=True)
+    products: Mapped[int] = mapped_column(Integer)
+
+
 class SearchSynonym(ReadBase):
     """A word shoppers use and the words the catalog uses for it: what ``store.search_synonyms`` says."""
 
@@ -140,4 +152,5 @@ __all__ = [
     "ReadBase",
     "SearchSynonym",
     "SearchWord",
+    "TokenCount",
 ]

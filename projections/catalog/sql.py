@@ -5,6 +5,10 @@ batch and hash joins for a rebuild. ``row_to_json`` keeps the order of members a
 gives to each of its products is computed once a category, and variants are read once.
 """
 
+# Prominence (ADR 0019): sales that begin a class; halvings of all ids by their last 32 bits, which are random.
+DOUBLINGS = ", ".join(str(2**number) for number in range(21))
+HALVINGS = ", ".join(str(2**32 - 2 ** (32 - number)) for number in range(1, 16))
+
 SELECT = """
 WITH wanted AS MATERIALIZED (
     SELECT p.* FROM store.products p WHERE {wanted}
@@ -139,7 +143,11 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
        ) AS card)::text, 'UTF8') END AS card,
        detail.bytes AS detail,
        md5(detail.bytes) AS etag,
-       f.price, f.discount, f.rating, f.sold_units, COALESCE(f.in_stock, false) AS in_stock, f.category_path,
+       f.price, f.discount, f.rating, f.sold_units,
+       (16 * width_bucket(f.sold_units, ARRAY[{doublings}]::bigint[])
+           + width_bucket(('x' || right(f.id::text, 8))::bit(32)::bigint, ARRAY[{halvings}]::bigint[]))::smallint
+           AS prominence,
+       COALESCE(f.in_stock, false) AS in_stock, f.category_path,
        -- in their order, kind by kind
        array_remove(f.attribute_tokens || ('b:' || f.brand_slug)
            || f.category_tokens
@@ -176,4 +184,4 @@ CROSS JOIN LATERAL (
     ) AS page)::text, 'UTF8') END AS bytes
     OFFSET 0  -- computed once, though it is read twice
 ) AS detail
-"""
+""".replace("{doublings}", DOUBLINGS).replace("{halvings}", HALVINGS)

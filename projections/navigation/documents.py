@@ -1,6 +1,6 @@
 """The category tree, the home page and its collections, from the catalog view and what staff arranged.
 
-And what feeds them and the search: recent sales, the words in use, the words that mean others.
+And what feeds them and the search: recent sales, the words in use, the words that mean others, what facets there are.
 """
 
 import hashlib
@@ -56,6 +56,19 @@ INSERT INTO read.search_words AS kept (word, products) SELECT word, products FRO
 ON CONFLICT (word) DO UPDATE SET products = EXCLUDED.products WHERE kept.products <> EXCLUDED.products
 """
 
+REFRESH_TOKEN_COUNTS = f"""
+WITH fresh AS (
+    SELECT token, count(*)::integer AS products
+    FROM read.catalog c CROSS JOIN LATERAL unnest(c.tokens || ARRAY['#', 'q:' || c.prominence]) AS token
+    WHERE {SHOWN}
+    GROUP BY token
+),
+gone AS (
+    DELETE FROM read.token_counts kept WHERE NOT EXISTS (SELECT FROM fresh WHERE fresh.token = kept.token)
+)
+INSERT INTO read.token_counts AS kept (token, products) SELECT token, products FROM fresh
+ON CONFLICT (token) DO UPDATE SET products = EXCLUDED.products WHERE kept.products <> EXCLUDED.products
+"""
 
 # A document that is no longer made is of a collection that is no longer shown.
 FORGET = "DELETE FROM read.navigation WHERE position <= %s AND name <> ALL(%s)"

@@ -7,15 +7,22 @@ from datetime import UTC, datetime
 import psycopg
 import structlog
 
-from projections.books import Connection, connect, fetch_one, pause, try_lead
+from projections.books import Connection, connect, fetch_one, live_version, pause, try_lead
+from projections.catalog import CATALOG
 from projections.navigation import NAVIGATION
-from projections.navigation.documents import REFRESH_POPULARITY, REFRESH_WORDS, compute, keep
+from projections.navigation.documents import (
+    REFRESH_POPULARITY,
+    REFRESH_TOKEN_COUNTS,
+    REFRESH_WORDS,
+    compute,
+    keep,
+)
 
 STANDBY_SECONDS = 0.5
 POLL_SECONDS = 0.1
 BACKOFF_SECONDS = 1.0
 REST = 4  # a document takes at most a fifth of the time, however fast the catalog changes
-REFRESH_SECONDS = (5.0, 30.0)  # of the words in use, of recent sales
+REFRESH_SECONDS = (5.0, 30.0)  # of the words and tokens in use, of recent sales
 SALES_AGE_SECONDS = 3600.0
 
 log = structlog.get_logger(__name__)
@@ -104,6 +111,8 @@ class NavigationFollower:
         done_at, done_for = self._words
         if done_for != changes + version and now - done_at >= self._words_seconds:
             await connection.execute(REFRESH_WORDS)
+            if (await live_version(connection, CATALOG)).shape == CATALOG.shape:
+                await connection.execute(REFRESH_TOKEN_COUNTS)
             self._words = (now, changes + version)
         _, sold, _ = await self._progress(connection, "orders")
         done_at, done_for = self._sales

@@ -41,14 +41,16 @@ async def product_page(pool: QueryPool, slug: str) -> Page | None:
     return None if row is None else Page(*row)
 
 
-def _conditions(dimensions: list[Dimension], match: TextMatch | None) -> str:
+def conditions(dimensions: list[Dimension], match: TextMatch | None) -> str:
+    """What a product must be that passes the filters and fits the text."""
     listed = [SHOWN, *(dimension.condition for dimension in dimensions)]
     if match is not None:
         listed.append(match.condition)
     return " AND ".join(listed)
 
 
-def _parameters(dimensions: list[Dimension], match: TextMatch | None) -> dict[str, Any]:
+def parameters(dimensions: list[Dimension], match: TextMatch | None) -> dict[str, Any]:
+    """The values that those conditions name."""
     values: dict[str, Any] = dict(match.parameters) if match is not None else {}
     for dimension in dimensions:
         values |= dimension.parameters
@@ -57,7 +59,7 @@ def _parameters(dimensions: list[Dimension], match: TextMatch | None) -> dict[st
 
 def page_statement(dimensions: list[Dimension], match: TextMatch | None, sort: Sort, *, after: bool) -> str:
     """The SELECT of one page; parameters ``limit`` and, beyond the first page, ``after`` and ``after_id``."""
-    where = _conditions(dimensions, match)
+    where = conditions(dimensions, match)
     if after:
         where += f" AND ({sort.expression}, product_id) {sort.beyond} (%(after)s::{sort.type}, %(after_id)s::uuid)"
     order = f"{sort.direction}, product_id {sort.direction}"
@@ -76,7 +78,7 @@ async def cards(
     after: list[Any] | None,
 ) -> list[Card]:
     """Up to ``limit`` cards in order, after the cursor's values. Planned for its values, not in general."""
-    values = _parameters(dimensions, match) | {"limit": limit}
+    values = parameters(dimensions, match) | {"limit": limit}
     if after is not None:
         values |= {"after": after[0], "after_id": after[1]}
     statement = page_statement(dimensions, match, sort, after=after is not None)
@@ -92,25 +94,37 @@ def facet_statement(
 
     The row ``#`` is the number of products that pass all filters. ``own=False`` leaves out the chosen facets' counts.
     """
-    values = _parameters(dimensions, match)
-    everything = _conditions(dimensions, match)
+    values = parameters(dimensions, match)
+    listed = f"read.catalog WHERE {conditions(dimensions, match)}"
+    parts = [counts_of(listed, dimensions, values), *(own_counts(dimensions, match, values) if own else [])]
+    return " UNION ALL ".join(parts), values
+
+
+def counts_of(listed: str, dimensions: list[Dimension], values: dict[str, Any]) -> str:
+    """The SELECT of (token, products) of facets nobody chose from, and of ``#``; its parameters go into ``values``."""
     others = ""
     for number, dimension in enumerate(dimensions):
         values[f"prefix_{number}"] = dimension.prefix
         others += f" AND NOT starts_with(token, %(prefix_{number})s)"
-    parts = [f"SELECT '#' AS token, count(*) AS products FROM read.catalog WHERE {everything}"]
-    parts.append(
-        f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog WHERE {everything}) AS shown"
+    return (
+        "SELECT token, count(*) AS products FROM"
+        f" (SELECT unnest(array_append(tokens, '#')) AS token FROM {listed}) AS shown"
         f" WHERE true{others} GROUP BY token"
     )
-    for number, dimension in enumerate(dimensions if own else []):
+
+
+def own_counts(dimensions: list[Dimension], match: TextMatch | None, values: dict[str, Any]) -> list[str]:
+    """The SELECTs of each chosen facet's counts, over all filters but its own."""
+    parts = []
+    for number, dimension in enumerate(dimensions):
+        values[f"prefix_{number}"] = dimension.prefix
         rest = [other for other in dimensions if other is not dimension]
         parts.append(
-            f"SELECT token, count(*) FROM (SELECT unnest(tokens) AS token FROM read.catalog"
-            f" WHERE {_conditions(rest, match)}) AS shown"
+            f"SELECT token, count(*) AS products FROM (SELECT unnest(tokens) AS token FROM read.catalog"
+            f" WHERE {conditions(rest, match)}) AS shown"
             f" WHERE starts_with(token, %(prefix_{number})s) GROUP BY token"
         )
-    return " UNION ALL ".join(parts), values
+    return parts
 
 
 async def facet_counts(
@@ -120,6 +134,27 @@ async def facet_counts(
     statement, values = facet_statement(dimensions, match, own=own)
     async with pool.connection() as connection:
         cursor = await connection.execute(statement, values, prepare=False)
+        return dict(await cursor.fetchall())
+
+
+async def expected(pool: QueryPool, dimensions: list[Dimension], match: TextMatch) -> int:
+    """How many products pass the filters and fit the text, as the planner expects: nothing is read for it."""
+    estimated = match._replace(condition=match.mostly)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"EXPLAIN (FORMAT JSON) SELECT FROM read.catalog WHERE {conditions(dimensions, estimated)}",
+            parameters(dimensions, match),
+            prepare=False,
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0][0]["Plan"]["Plan Rows"])
+
+
+async def token_counts(pool: QueryPool) -> dict[str, int]:
+    """Products of the whole shop per token, in all (``#``) and of each prominence (``q:``), as last counted."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT token, products FROM read.token_counts")
         return dict(await cursor.fetchall())
 
 

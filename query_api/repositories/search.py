@@ -1,9 +1,10 @@
 """Reads that search needs: does anything fit, which words are near, how words go on. SELECT only."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.core.database import QueryPool
-from query_api.listing import SHOWN, TextMatch
+from query_api.listing import SHOWN, Dimension, Sort, TextMatch
+from query_api.repositories.catalog import Card, conditions, counts_of, own_counts, parameters
 
 NEAREST_WORDS = """
 SELECT given.word, near.word FROM unnest(%(words)s::text[]) AS given (word)
@@ -26,6 +27,46 @@ class Suggestions(NamedTuple):
     brands: list[tuple[str, str]]
     categories: list[tuple[str, str]]
     products: list[bytes]
+
+
+def ranked_statement(
+    dimensions: list[Dimension], match: TextMatch, sort: Sort, *, after: bool
+) -> tuple[str, dict[str, Any]]:
+    """A page of what fits, by its rank, and all counts: (card, product_id, rank, token, products).
+
+    In one statement, for both read the same rows. Parameters as of ``catalog.page_statement``.
+    """
+    values = parameters(dimensions, match)
+    beyond = f" WHERE (rank, product_id) {sort.beyond} (%(after)s::{sort.type}, %(after_id)s::uuid)" if after else ""
+    counts = " UNION ALL ".join([counts_of("found", dimensions, values), *own_counts(dimensions, match, values)])
+    return (
+        f"WITH found AS MATERIALIZED (SELECT product_id, {sort.expression} AS rank, tokens"
+        f" FROM read.catalog WHERE {conditions(dimensions, match)}),"
+        f" page AS (SELECT product_id, rank FROM found{beyond}"
+        f" ORDER BY rank {sort.direction}, product_id {sort.direction} LIMIT %(limit)s)"
+        " (SELECT card, product_id, rank, NULL AS token, NULL AS products FROM page JOIN read.catalog"
+        f" USING (product_id) ORDER BY rank {sort.direction}, product_id {sort.direction})"
+        f" UNION ALL SELECT NULL, NULL, NULL, token, products FROM ({counts}) AS counted"
+    ), values
+
+
+async def ranked(
+    pool: QueryPool, dimensions: list[Dimension], match: TextMatch, sort: Sort, limit: int, after: list[Any] | None
+) -> tuple[list[Card], dict[str, int]]:
+    """Up to ``limit`` cards by their rank, after the cursor's values, and the products per token, in all ``#``."""
+    statement, values = ranked_statement(dimensions, match, sort, after=after is not None)
+    values |= {"limit": limit}
+    if after is not None:
+        values |= {"after": after[0], "after_id": after[1]}
+    cards, counts = [], {}
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement, values, prepare=False, binary=True)
+        for card, product_id, rank, token, products in await cursor.fetchall():
+            if token is None:
+                cards.append(Card(card, product_id, rank))
+            else:
+                counts[token] = products
+    return cards, counts
 
 
 async def finds(pool: QueryPool, match: TextMatch) -> bool:

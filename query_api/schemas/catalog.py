@@ -100,11 +100,16 @@ class Facets(BaseModel):
 
 
 class ProductList(BaseModel):
-    """A page of products; ``total`` and ``facets`` are there unless ``facets=false``."""
+    """A page of products. ``total`` and ``facets`` are there unless ``facets=false``, or counting takes over 2 s."""
 
     items: list[ProductCard]
     next_cursor: str | None
     total: int | None = None
+    total_is: Literal["exact", "at_least"] | None = Field(
+        default=None,
+        description="`at_least`: of the very many products that a text fits in a large shop, those that sell best are"
+        " ranked and counted; the facets are theirs.",
+    )
     facets: Facets | None = None
 
 

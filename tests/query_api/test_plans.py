@@ -15,6 +15,7 @@ from projections.registry import PROJECTIONS
 from query_api.listing import SORTS, ListQuery
 from query_api.repositories import catalog, search
 from query_api.search import PostgresSearch, Reading, sort_of
+from query_api.whole_shop import WholeShop
 from tests.catalog_import.files import RETAIL_FILE, shared
 from tests.support.cli import environment_for, kirana
 from tests.support.databases import Database
@@ -63,7 +64,8 @@ def check_search(database: Database, plan: Plan, typed: str, meant: str) -> None
         from app.core.database import query_pool
 
         async with query_pool(database.settings) as pool:
-            return await PostgresSearch(pool).interpret(typed)
+            backend = PostgresSearch(pool, WholeShop(pool))
+            return next(iter([reading async for reading in backend.readings(typed) if await backend.fits(reading)]))
 
     reading = asyncio.run(interpreted())
     assert reading.corrected == meant
@@ -72,6 +74,11 @@ def check_search(database: Database, plan: Plan, typed: str, meant: str) -> None
     statement = catalog.page_statement([], reading.match, sort_of(reading), after=False)
     check(plan(statement, reading.match.parameters | {"limit": 25}), "a search with a typo")
     check(plan(*catalog.facet_statement([], reading.match)), "its facets")
+    together, values = search.ranked_statement([], reading.match, sort_of(reading), after=False)
+    check(plan(together, values | {"limit": 25}), "both in one")
+    prominent = reading.match.from_prominence(8)
+    bounded, values = search.ranked_statement([], prominent, sort_of(reading), after=False)
+    check(plan(bounded, values | {"limit": 25}), "a search among the prominent")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 CLIENT_BYTES = 6
 REMEMBERED = 4096
+LONGEST_REMEMBERED = 200  # bytes of X-Forwarded-For: what strangers send must not fill the memory
 
 
 class RequestBook:
@@ -78,9 +79,14 @@ def client_of(settings: Settings) -> Callable[[Any, bytes | None], str | None]:
     key = blake2s(b"client in logs:" + settings.cursor_secret.get_secret_value().encode()).digest()
     trusted = settings.trusted_proxies
 
-    @lru_cache(maxsize=REMEMBERED)
     def hashed(peer: str | None, forwarded: bytes | None) -> str:
         address = client_ip(peer, None if forwarded is None else forwarded.decode("latin-1"), trusted)
         return blake2s(address.encode(), key=key, digest_size=CLIENT_BYTES).hexdigest()
 
-    return lambda peer, forwarded: hashed(peer[0] if peer else None, forwarded)
+    remembered = lru_cache(maxsize=REMEMBERED)(hashed)
+
+    def client(peer: Any, forwarded: bytes | None) -> str:
+        hash_of = remembered if len(forwarded or b"") <= LONGEST_REMEMBERED else hashed
+        return hash_of(peer[0] if peer else None, forwarded)
+
+    return client
