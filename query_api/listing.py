@@ -45,23 +45,35 @@ class Dimension(NamedTuple):
 
 
 class TextMatch(NamedTuple):
-    """What a search text means to the database: a condition, a score (a bigint expression), their parameters.
+    """What a search text means to the database.
 
-    ``always`` is the part of the condition that holds for products whatever their prominence; ``mostly`` the part by
-    which nearly all are found: alternatives that say the same would be added up by whoever estimates.
+    ``words`` is the tsquery (an expression) that nearly all that fit, fit by; ``code`` the condition for those few
+    whose SKU begins with the text, ``exact`` for the one whose SKU it is. ``score`` is a bigint expression, and
+    ``parameters`` are the values of all of them.
     """
 
-    condition: str
+    words: str
+    code: str
+    exact: str
     score: str
     parameters: dict[str, Any]
-    always: str
-    mostly: str
+
+    @property
+    def condition(self) -> str:
+        """What a product must pass."""
+        return f"(search @@ {self.words} OR {self.code})"
 
     def from_prominence(self, least: int) -> "TextMatch":
-        """The same, of products of at least this prominence."""
+        """The same, of products of at least this prominence, and the one whose SKU is the text.
+
+        The view keeps the classes of sales that a product is in or above, and the halvings, as words of their own.
+        """
+        sales, halving = divmod(least, 16)
+        of_class = f"'~{sales}' & '~.{halving}'" if sales and halving else f"'~{sales}'" if sales else f"'~.{halving}'"
         return self._replace(
-            condition=f"({self.condition} AND prominence >= %(least)s OR {self.always})",
-            parameters=self.parameters | {"least": least},
+            words=f"({self.words} && %(prominent)s::tsquery)",
+            code=self.exact,
+            parameters=self.parameters | {"prominent": f"'~{sales + 1}' | {of_class}"},
         )
 
 

@@ -18,8 +18,9 @@ from query_api.whole_shop import WholeShop
 
 SHORTEST_CORRECTED = 4
 SHORTEST_SKU = 3
-MANY = 2_000  # products that fit, from which on the most prominent are ranked: about
-RANKED = 1_000  # of them
+COMMON = 1_000  # products that have a word, from which on it is taken for all of the word
+MANY = 1_000  # products that fit, from which on the most prominent are ranked: about
+RANKED = 400  # of them
 
 RELEVANCE = "relevance"
 MODES = ("exact", "corrected", "any_word")
@@ -87,12 +88,12 @@ class PostgresSearch:
         """All words; corrected; any of the words; nothing, and what sells is shown."""
         words = words_of(text)
         if words and mode != "popular":
-            synonyms = await search.synonyms(self._pool, words)
+            known = await search.known(self._pool, words)
             for candidate in [mode] if mode else MODES:
                 used = await self._corrected(words) if candidate == "corrected" else words
                 if candidate == "corrected" and used == words and mode is None:
                     continue
-                match = match_of(text, used, synonyms, any_word=candidate == "any_word")
+                match = match_of(text, used, known, any_word=candidate == "any_word")
                 yield Reading(match, candidate, " ".join(used) if candidate == "corrected" else None)
         yield Reading(None, "popular")
 
@@ -136,28 +137,42 @@ class PostgresSearch:
         return [known.get(word, word) for word in words]
 
 
-def match_of(text: str, words: list[str], synonyms: dict[str, list[str]], *, any_word: bool) -> TextMatch:
-    """The condition and score: full text, or the text as a SKU; SKU hits first, then the brand, then the rank."""
+def match_of(text: str, words: list[str], known: dict[str, search.Known], *, any_word: bool) -> TextMatch:
+    """The condition and score: full text, or the text as a SKU; SKU hits first, then the brand, then the rank.
+
+    The last word may be the beginning of one, unless it is a common word by itself.
+    """
     last = len(words) - 1
     groups = []
     for number, word in enumerate(words):
-        alternatives = [f"'{word}':*" if number == last and len(word) > 1 else f"'{word}'"]
-        for synonym in synonyms.get(word, []):
+        of_word = known.get(word, search.UNKNOWN)
+        begins = number == last and len(word) > 1 and of_word.products < COMMON
+        alternatives = [f"'{word}':*" if begins else f"'{word}'"]
+        for synonym in of_word.synonyms:
             parts = [f"'{part}'" for part in words_of(synonym)]
             alternatives.append(f"({' & '.join(parts)})")
         groups.append(f"({' | '.join(alternatives)})")
     sku = text.strip().lower()
     quoted = sku.replace("\\", "\\\\").replace("'", "''")
-    words_fit = "to_tsquery('read.kirana', %(terms)s)"
-    condition = f"search @@ ({words_fit} || to_tsquery('read.kirana_plain', %(terms)s) || %(sku_terms)s::tsquery)"
+    # the same twice would cost the index twice, and hide from it that all words must be there
+    stems, plain = "to_tsquery('read.kirana', %(terms)s)", "to_tsquery('read.kirana_plain', %(terms)s)"
     score = (
         "((CASE WHEN skus @> ARRAY[%(sku)s] THEN 8000000 ELSE 0 END)"
         " + (CASE WHEN brand_key = lower(public.unaccent(%(sku)s)) THEN 4000000 ELSE 0 END)"
-        f" + (ts_rank('{{0.05, 0.2, 0.4, 1.0}}', search, {words_fit}) * 1000000)::bigint"
+        f" + (ts_rank('{{0.05, 0.2, 0.4, 1.0}}', search, {stems}) * 1000000)::bigint"
         " + least(sold_units, 50000)"
         " + (CASE WHEN in_stock THEN 50000 ELSE 0 END))::bigint"
     )
-    terms = (" | " if any_word else " & ").join(groups)
     sku_terms = f"'{quoted}':*" if len(sku) >= SHORTEST_SKU else f"'{quoted}'"
-    parameters = {"terms": terms, "sku": sku, "sku_terms": sku_terms}
-    return TextMatch(condition, score, parameters, "skus @> ARRAY[%(sku)s]", f"search @@ {words_fit}")
+    return TextMatch(
+        words=f"(CASE WHEN {stems} = {plain} THEN {stems} ELSE {stems} || {plain} END)",
+        code="false" if groups[0].startswith(f"({sku_terms}") and last == 0 else "search @@ %(sku_terms)s::tsquery",
+        # by a list of ids, for of the array's operators the planner expects a two-hundredth of the shop
+        exact="product_id = ANY(ARRAY(SELECT product_id FROM read.catalog WHERE live AND skus @> ARRAY[%(sku)s]))",
+        score=score,
+        parameters={
+            "terms": (" | " if any_word else " & ").join(groups),
+            "sku": sku,
+            "sku_terms": sku_terms,
+        },
+    )

@@ -1,6 +1,7 @@
 """What the projector last counted of the whole of a large shop; a smaller one is counted when it is asked for."""
 
 import asyncio
+import math
 import time
 
 from app.core.database import QueryPool
@@ -30,8 +31,9 @@ class WholeShop:
         return self._counts
 
     def prominence_of(self, share: float) -> int | None:
-        """The prominence that this share of all products has, or hardly more; None where that is all of them."""
-        return next((least for reached, least in self._ladder if share <= reached < 1), None)
+        """The prominence that about this share of all products has; None where that is all of them."""
+        reached, least = min(self._ladder, key=lambda rung: abs(math.log(rung[0] / share)))
+        return least if reached < 1 else None
 
     async def _read(self) -> None:
         counts = await catalog.token_counts(self._pool)

@@ -9,7 +9,8 @@ least that discount, ``s:in`` or ``s:out``, and of what is sold out but sold ahe
 ``s:preorder``. ``beyond`` holds the SKUs that are.
 
 ``prominence`` lets a search that very many products fit rank those that sell best alone (ADR 0019): sixteen steps for
-each doubling of recent sales, and within such a class a step for each halving of its products, by their ids.
+each doubling of recent sales, and within such a class a step for each halving of its products, by their ids. ``search``
+has it as words: ``~3`` for the third class and those above, ``~.5`` for five halvings and more.
 """
 
 from projections.catalog.sql import SELECT
@@ -56,7 +57,6 @@ CATALOG = Projection(
         "discount": "(discount, product_id) WHERE live",
         "bestselling": "(sold_units, product_id) WHERE live",
         "brand_key": "(brand_key) WHERE live",
-        "prominence": "(prominence) WHERE live",
     },
     expansions={
         "category": "SELECT p.id FROM store.categories c JOIN store.products p ON p.category_id = c.id"

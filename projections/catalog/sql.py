@@ -5,11 +5,24 @@ batch and hash joins for a rebuild. ``row_to_json`` keeps the order of members a
 gives to each of its products is computed once a category, and variants are read once.
 """
 
-# Prominence (ADR 0019): sales that begin a class; halvings of all ids by their last 32 bits, which are random.
-DOUBLINGS = ", ".join(str(2**number) for number in range(21))
-HALVINGS = ", ".join(str(2**32 - 2 ** (32 - number)) for number in range(1, 16))
+# Prominence (ADR 0019): sales that begin a class, halvings of all ids by their last 32 bits, which are random; and the
+# words that say them in the search vector.
+CLASSES, HALVINGS = 21, 15
+ARRAYS = {
+    "doublings": ", ".join(str(2**number) for number in range(CLASSES)),
+    "halvings": ", ".join(str(2**32 - 2 ** (32 - number)) for number in range(1, HALVINGS + 1)),
+    "classes": ", ".join(f"'~{number}'" for number in range(1, CLASSES + 1)),
+    "halved": ", ".join(f"'~.{number}'" for number in range(1, HALVINGS + 1)),
+}
 
-SELECT = """
+
+def _with_arrays(select: str) -> str:
+    for name, members in ARRAYS.items():
+        select = select.replace(f"{{{name}}}", members)
+    return select
+
+
+SELECT = _with_arrays("""
 WITH wanted AS MATERIALIZED (
     SELECT p.* FROM store.products p WHERE {wanted}
 ),
@@ -125,6 +138,8 @@ facts AS (
            CASE WHEN p.rating_count > 0 THEN (p.rating_sum * 100 + p.rating_count / 2) / p.rating_count ELSE 0 END
                ::integer AS rating,
            p.rating_count, COALESCE(sold.units, 0) AS sold_units,
+           width_bucket(COALESCE(sold.units, 0), ARRAY[{doublings}]::bigint[]) AS sales_class,
+           width_bucket(('x' || right(p.id::text, 8))::bit(32)::bigint, ARRAY[{halvings}]::bigint[]) AS halvings,
            traits.facts AS attribute_facts, traits.tokens AS attribute_tokens
     FROM wanted p
     LEFT JOIN store.brands b ON b.id = p.brand_id AND b.is_active
@@ -144,9 +159,7 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
        detail.bytes AS detail,
        md5(detail.bytes) AS etag,
        f.price, f.discount, f.rating, f.sold_units,
-       (16 * width_bucket(f.sold_units, ARRAY[{doublings}]::bigint[])
-           + width_bucket(('x' || right(f.id::text, 8))::bit(32)::bigint, ARRAY[{halvings}]::bigint[]))::smallint
-           AS prominence,
+       (16 * f.sales_class + f.halvings)::smallint AS prominence,
        COALESCE(f.in_stock, false) AS in_stock, f.category_path,
        -- in their order, kind by kind
        array_remove(f.attribute_tokens || ('b:' || f.brand_slug)
@@ -170,7 +183,7 @@ SELECT f.id AS product_id, f.live, f.published_at, f.slug, f.title,
        || setweight(to_tsvector('read.kirana', COALESCE(array_to_string(f.attribute_facts, ' '), '')), 'C')
        || setweight(to_tsvector('read.kirana',
            left(regexp_replace(f.description_html, '<[^>]*>', ' ', 'g'), 20000)), 'D')
-       || array_to_tsvector(f.skus) AS search
+       || array_to_tsvector(f.skus || (ARRAY[{classes}])[:f.sales_class] || (ARRAY[{halved}])[:f.halvings]) AS search
 FROM facts f
 CROSS JOIN LATERAL (
     SELECT CASE WHEN f.live THEN convert_to((SELECT row_to_json(page) FROM (SELECT
@@ -184,4 +197,4 @@ CROSS JOIN LATERAL (
     ) AS page)::text, 'UTF8') END AS bytes
     OFFSET 0  -- computed once, though it is read twice
 ) AS detail
-""".replace("{doublings}", DOUBLINGS).replace("{halvings}", HALVINGS)
+""")

@@ -139,10 +139,10 @@ async def facet_counts(
 
 async def expected(pool: QueryPool, dimensions: list[Dimension], match: TextMatch) -> int:
     """How many products pass the filters and fit the text, as the planner expects: nothing is read for it."""
-    estimated = match._replace(condition=match.mostly)
+    of_words = match._replace(code="false")
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            f"EXPLAIN (FORMAT JSON) SELECT FROM read.catalog WHERE {conditions(dimensions, estimated)}",
+            f"EXPLAIN (FORMAT JSON) SELECT FROM read.catalog WHERE {conditions(dimensions, of_words)}",
             parameters(dimensions, match),
             prepare=False,
         )

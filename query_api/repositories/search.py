@@ -20,6 +20,16 @@ WHERE NOT EXISTS (SELECT FROM read.search_words known WHERE known.word = given.w
 """
 
 
+class Known(NamedTuple):
+    """What is known of a word: what it means besides, and how many products have it."""
+
+    synonyms: list[str]
+    products: int
+
+
+UNKNOWN = Known([], 0)
+
+
 class Suggestions(NamedTuple):
     """What a text may become; brands and categories as (slug, name), products as card bytes."""
 
@@ -78,11 +88,17 @@ async def finds(pool: QueryPool, match: TextMatch) -> bool:
         return await cursor.fetchone() is not None
 
 
-async def synonyms(pool: QueryPool, words: list[str]) -> dict[str, list[str]]:
-    """What the catalog calls what shoppers call so."""
+async def known(pool: QueryPool, words: list[str]) -> dict[str, Known]:
+    """Of each of the words, what the catalog calls what shoppers call so, and how many products have the word."""
     async with pool.connection() as connection:
-        cursor = await connection.execute("SELECT word, means FROM read.search_synonyms WHERE word = ANY(%s)", (words,))
-        return dict(await cursor.fetchall())
+        cursor = await connection.execute(
+            "SELECT given.word, COALESCE(s.means, '{}'), COALESCE(w.products, 0)"
+            " FROM unnest(%s::text[]) AS given (word)"
+            " LEFT JOIN read.search_synonyms s ON s.word = given.word"
+            " LEFT JOIN read.search_words w ON w.word = given.word",
+            (words,),
+        )
+        return {word: Known(means, products) for word, means, products in await cursor.fetchall()}
 
 
 async def nearest_words(pool: QueryPool, words: list[str]) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 
-from query_api.listing import SORTS, ListQuery, Sort, TextMatch
+from query_api.listing import SORTS, ListQuery, TextMatch
 from query_api.repositories.catalog import facet_statement, page_statement
-from query_api.repositories.search import NEAREST_WORDS
+from query_api.repositories.search import NEAREST_WORDS, ranked_statement
 from query_api.search import Reading, match_of, sort_of
 from tests.bench import pgbench, servers, wrk
 from tests.bench.figures import Figure, Goal, compared
@@ -76,7 +77,7 @@ def dear_lists(ground: Ground, database: Database, rounds: int, seconds: int) ->
         for color in COLORS
         for material in MATERIALS
     ]
-    listed = [_as_one(database, query, None, SORTS["bestselling"]) for _, query in asked[:: len(asked) // SCRIPTS]]
+    listed = [_list_as_one(database, query) for _, query in asked[:: len(asked) // SCRIPTS]]
     searched, found = [], []
     for low in range(100, 30_000, 100):
         for word, right in TYPOS.items():
@@ -84,8 +85,7 @@ def dear_lists(ground: Ground, database: Database, rounds: int, seconds: int) ->
                 searched.append(f"/v1/search?q={word}%20{start}&min_price={low}")
                 if low == 100:
                     match = match_of(f"{word} {start}", [right, start], {}, any_word=False)
-                    sort = sort_of(Reading(match, "corrected"))
-                    found.append(_as_one(database, ListQuery(price_min=low), match, sort, typo=word))
+                    found.append(_search_as_one(database, ListQuery(price_min=low), match, word))
     with servers.api(database, servers.QUERY) as base:
         paths = [path for path, _ in asked]
         for name, urls, statements in (
@@ -108,21 +108,32 @@ def dear_lists(ground: Ground, database: Database, rounds: int, seconds: int) ->
             )
 
 
-def _as_one(
-    database: Database, query: ListQuery, match: TextMatch | None, sort: Sort, *, typo: str | None = None
-) -> str:
-    """The page and its facets, and for a search the word that is near, as one statement with its values in it."""
-    facets, values = facet_statement(query.dimensions(), match)
-    page = page_statement(query.dimensions(), match, sort, after=False)
-    near = NEAREST_WORDS if typo else "SELECT NULL"
+def _list_as_one(database: Database, query: ListQuery) -> str:
+    """The page and its facets as one statement with its values in it."""
+    facets, values = facet_statement(query.dimensions(), None)
+    page = page_statement(query.dimensions(), None, SORTS["bestselling"], after=False)
     statement = (
         f"SELECT (SELECT array_agg(p.card) FROM ({page}) AS p),"
-        f" (SELECT jsonb_object_agg(f.token, f.products) FROM ({facets}) AS f), (SELECT count(*) FROM ({near}) AS n)"
+        f" (SELECT jsonb_object_agg(f.token, f.products) FROM ({facets}) AS f)"
     )
+    return _with_values(database, statement, values | {"limit": query.limit + 1})
+
+
+def _search_as_one(database: Database, query: ListQuery, match: TextMatch, typo: str) -> str:
+    """The page, its facets and the word that is near as one statement with its values in it."""
+    ranked, values = ranked_statement(query.dimensions(), match, sort_of(Reading(match, "corrected")), after=False)
+    statement = (
+        "SELECT array_agg(r.card), jsonb_object_agg(r.token, r.products) FILTER (WHERE r.token IS NOT NULL),"
+        f" (SELECT count(*) FROM ({NEAREST_WORDS}) AS n) FROM ({ranked}) AS r"
+    )
+    return _with_values(database, statement, values | {"limit": query.limit + 1, "words": [typo]})
+
+
+def _with_values(database: Database, statement: str, values: dict[str, Any]) -> str:
     with database.connect("query", cursor_factory=psycopg.ClientCursor) as connection:
         cursor = connection.cursor()
         assert isinstance(cursor, psycopg.ClientCursor)
-        return cursor.mogrify(statement, values | {"limit": query.limit + 1, "words": [typo]})
+        return cursor.mogrify(statement, values)
 
 
 def _files(folder: Path, name: str, statements: list[str]) -> list[Path]:

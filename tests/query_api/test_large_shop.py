@@ -173,6 +173,16 @@ async def test_counts_that_take_too_long_are_left_out_and_there_the_next_time(
 def test_prominence_rises_with_sales_and_halves_what_sells_alike(large: Connection) -> None:
     rows = large.execute("SELECT sold_units, prominence FROM read.catalog").fetchall()
     assert all(prominence // 16 == min(units.bit_length(), 21) for units, prominence in rows)
+    for least in (1, 5, 16, 18, 37, 100):
+        match = search.match_of("x", ["x"], {}, any_word=False).from_prominence(least)
+        found = large.execute(
+            "SELECT count(*) FILTER (WHERE prominence >= %(least)s),"
+            " count(*) FILTER (WHERE search @@ %(prominent)s::tsquery),"
+            " count(*) FILTER (WHERE search @@ %(prominent)s::tsquery AND prominence >= %(least)s) FROM read.catalog",
+            {"least": least, "prominent": match.parameters["prominent"]},
+        ).fetchone()
+        assert found is not None
+        assert found[0] == found[1] == found[2] > 0
     unsold = [prominence for units, prominence in rows if units == 0]
     for step in (1, 2, 3):
         share = sum(prominence >= step for prominence in unsold) / len(unsold)
