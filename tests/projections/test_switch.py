@@ -105,10 +105,13 @@ async def test_a_release_with_another_column_takes_over_from_one_without(
     product = make_product(owner, price=100).product_id
     announce(owner, product)
     assert (await rebuild(dsn(database), older)).differences.rows is None
-    async with projecting(database):
+    async with projecting(database), await database.aconnect("query") as reader:
+        prepared = "SELECT count(*) FROM read.catalog WHERE price > %s"
+        await reader.execute(prepared, (0,), prepare=True)
         await reached(database, announce(owner, product), "orders")
         assert (await rebuild(dsn(database), CATALOG)).differences.rows is None
         await reached(database, announce(owner, make_product(owner).product_id))
-        async with await database.aconnect("query") as reader:
-            cursor = await reader.execute("SELECT count(*), count(prominence) FROM read.catalog")
-            assert await cursor.fetchone() == (2, 2)
+        cursor = await reader.execute("SELECT count(*), count(prominence) FROM read.catalog")
+        assert await cursor.fetchone() == (2, 2)
+        cursor = await reader.execute(prepared, (0,), prepare=True)
+        assert await cursor.fetchone() == (2,), "what a process has prepared goes on"

@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 from asgi_lifespan import LifespanManager
+from pydantic import SecretStr
 from redis import Redis
 
 from app.utils.view_keys import CATALOG_KEYS, EVERYTHING
+from query_api import hot
 from query_api.hot import HotPages
 from query_api.main import create_app
 from query_api.repositories import catalog
@@ -209,6 +211,55 @@ async def test_nothing_is_served_that_may_be_old(how: str, database: Database, o
         await until(lambda: not pages.serving("/v1/products/p-mug"), "it is not served any more")
         assert (await client.get("/v1/products/p-mug")).status_code == 200
         await until_kept(client, pages, "/v1/products/p-mug")
+
+
+@asynccontextmanager
+async def through_a_wire(socket: str) -> AsyncIterator[tuple[str, list[asyncio.Event]]]:
+    """A Redis URL that leads to the server's socket; a connection whose event is cleared lets nothing through."""
+    flowing: list[asyncio.Event] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await flows.wait()
+                writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        flows = asyncio.Event()
+        flows.set()
+        flowing.append(flows)
+        there, back = await asyncio.open_unix_connection(socket)
+        await asyncio.gather(carry(reader, back, flows), carry(there, writer, flows))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", flowing
+    for flows in flowing:
+        flows.set()
+    server.close()
+
+
+async def test_a_connection_that_is_dead_without_a_word_is_given_up(
+    database: Database, owner: Connection, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages are not served on its word, are true meanwhile, and are kept again by another connection."""
+    monkeypatch.setattr(hot, "SILENT_POLLS", 2)
+    made = make_product(owner, "MUG", stock=5)
+    path: str = redis.connection_pool.connection_kwargs["path"]
+    async with (
+        projecting(database),
+        through_a_wire(path) as (url, flowing),
+        open_for(database, redis_url=SecretStr(url)) as (client, pages),
+    ):
+        await reached(database, announce(owner, made.product_id))
+        await until_kept(client, pages, "/v1/products/p-mug")
+        for flows in flowing:
+            flows.clear()
+        await until(lambda: not pages.serving("/v1/products/p-mug"), "it is not served any more")
+        await reached(database, title(owner, made.product_id, "Blue mug"))
+        assert (await client.get("/v1/products/p-mug")).json()["title"] == "Blue mug"
+        again = await until_kept(client, pages, "/v1/products/p-mug")
+        assert again.json()["title"] == "Blue mug"
 
 
 async def test_the_memory_is_bounded_and_the_oldest_go(database: Database, owner: Connection, redis: Redis) -> None:
