@@ -95,11 +95,20 @@ def upgrade() -> None:
     """Roles first (they are the cluster's, so they may be there already), then grants, then rows."""
     connection = op.get_bind()
     existing = set(connection.scalars(sa.text("SELECT rolname FROM pg_roles WHERE rolname LIKE 'kirana_%'")))
+    # written only where it is another: two databases of a cluster may be migrated at one time, and both can't write it
+    settings = set(
+        connection.scalars(
+            sa.text(
+                "SELECT s.setrole::regrole || ' ' || unnest(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = 0"
+            )
+        )
+    )
     for role, login in ROLES.items():
         if role not in existing:
             op.execute(f"CREATE ROLE {role} {login} NOINHERIT")
         for setting, value in ROLE_SETTINGS.get(role, {}).items():
-            op.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
+            if f"{role} {setting}={value}" not in settings:
+                op.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
     op.execute("GRANT kirana_writer TO kirana_command WITH INHERIT FALSE, SET TRUE")
     # an owner who is no superuser installs and tests as these roles, and KIRANA_DATABASE_URL alone drops into them
     for role in ROLES:

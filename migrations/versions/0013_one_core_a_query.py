@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0013"
@@ -11,8 +12,13 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """No parallel workers for what a shopper waits for."""
-    op.execute("ALTER ROLE kirana_query SET max_parallel_workers_per_gather = 0")
+    """No parallel workers for what a shopper waits for; written only where it is not so (see 0002)."""
+    there = sa.text(
+        "SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole = 'kirana_query'::regrole"
+        " AND 'max_parallel_workers_per_gather=0' = ANY(setconfig)"
+    )
+    if op.get_bind().scalar(there) == 0:
+        op.execute("ALTER ROLE kirana_query SET max_parallel_workers_per_gather = 0")
 
 
 def downgrade() -> None:
