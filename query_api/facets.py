@@ -57,45 +57,42 @@ class Facets:
         """
         if fresh:
             return await asyncio.wait_for(self._count(query, match, fresh=True), PATIENCE_SECONDS)
+        known = self.known(query)
+        if known is not None:
+            return known
         key = _key_of(query)
-        kept = self._kept.get(key)
-        now = time.monotonic()
-        if kept is not None and kept.until > now:
-            return kept.counts
         task = self._asking.get(key)
         if task is None:
-            task = self._asking[key] = asyncio.create_task(self._count_and_keep(key, query, match))
+            task = self._asking[key] = asyncio.create_task(self._count_and_keep(query, match))
             task.add_done_callback(lambda done: self._asked(key, done))
-        if kept is not None and kept.until + OLDEST_SECONDS > now:
-            return kept.counts
+        older = self.known(query, older_by=OLDEST_SECONDS)
+        if older is not None:
+            return older
         return await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS)
 
-    def known(self, query: ListQuery) -> Counts | None:
-        """The counts that are kept of a question, if they are still good."""
+    def known(self, query: ListQuery, *, older_by: float = 0.0) -> Counts | None:
+        """The counts that are kept of a question, if they are still good, or were so many seconds ago."""
         kept = self._kept.get(_key_of(query))
-        return kept.counts if kept is not None and kept.until > time.monotonic() else None
+        return kept.counts if kept is not None and kept.until + older_by > time.monotonic() else None
 
     def keep(self, query: ListQuery, counts: Counts, seconds: float) -> None:
         """Keep counts that took so long, if that was long."""
-        self._keep(_key_of(query), counts, seconds)
+        if seconds > DEAR_SECONDS:
+            good = min(max(KEEP_SECONDS, seconds * KEEP_TIMES), LONGEST_KEPT_SECONDS)
+            self._kept[_key_of(query)] = _Kept(counts, time.monotonic() + good)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
     def _asked(self, key: bytes, done: asyncio.Task[Counts]) -> None:
         self._asking.pop(key, None)
         if not done.cancelled() and done.exception() is not None:
             log.warning("facets_not_counted", error=str(done.exception()))
 
-    async def _count_and_keep(self, key: bytes, query: ListQuery, match: TextMatch | None) -> Counts:
+    async def _count_and_keep(self, query: ListQuery, match: TextMatch | None) -> Counts:
         started = time.monotonic()
         counts = await self._count(query, match, fresh=False)
-        self._keep(key, counts, time.monotonic() - started)
+        self.keep(query, counts, time.monotonic() - started)
         return counts
-
-    def _keep(self, key: bytes, counts: Counts, seconds: float) -> None:
-        if seconds > DEAR_SECONDS:
-            good = min(max(KEEP_SECONDS, seconds * KEEP_TIMES), LONGEST_KEPT_SECONDS)
-            self._kept[key] = _Kept(counts, time.monotonic() + good)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
 
     async def _count(self, query: ListQuery, match: TextMatch | None, *, fresh: bool) -> Counts:
         """All counts of a question. A lone filter's own facet is that of the whole shop, which all such lists share."""

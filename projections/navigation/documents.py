@@ -42,33 +42,26 @@ SELECT 'catalog', product_id, 'popularity' FROM risen UNION SELECT 'catalog', pr
 ON CONFLICT DO NOTHING
 """
 
-REFRESH_WORDS = f"""
+
+def _recount(table: str, column: str, listed: str) -> str:
+    """How many shown products have each of what is ``listed`` of them, as the table's rows; what none has goes."""
+    return f"""
 WITH fresh AS (
-    SELECT word, count(*)::integer AS products
-    FROM read.catalog c CROSS JOIN LATERAL unnest(c.words) AS word
+    SELECT {column}, count(*)::integer AS products
+    FROM read.catalog c CROSS JOIN LATERAL unnest({listed}) AS {column}
     WHERE {SHOWN}
-    GROUP BY word
+    GROUP BY {column}
 ),
 gone AS (
-    DELETE FROM read.search_words kept WHERE NOT EXISTS (SELECT FROM fresh WHERE fresh.word = kept.word)
+    DELETE FROM {table} kept WHERE NOT EXISTS (SELECT FROM fresh WHERE fresh.{column} = kept.{column})
 )
-INSERT INTO read.search_words AS kept (word, products) SELECT word, products FROM fresh
-ON CONFLICT (word) DO UPDATE SET products = EXCLUDED.products WHERE kept.products <> EXCLUDED.products
+INSERT INTO {table} AS kept ({column}, products) SELECT {column}, products FROM fresh
+ON CONFLICT ({column}) DO UPDATE SET products = EXCLUDED.products WHERE kept.products <> EXCLUDED.products
 """
 
-REFRESH_TOKEN_COUNTS = f"""
-WITH fresh AS (
-    SELECT token, count(*)::integer AS products
-    FROM read.catalog c CROSS JOIN LATERAL unnest(c.tokens || ARRAY['#', 'q:' || c.prominence]) AS token
-    WHERE {SHOWN}
-    GROUP BY token
-),
-gone AS (
-    DELETE FROM read.token_counts kept WHERE NOT EXISTS (SELECT FROM fresh WHERE fresh.token = kept.token)
-)
-INSERT INTO read.token_counts AS kept (token, products) SELECT token, products FROM fresh
-ON CONFLICT (token) DO UPDATE SET products = EXCLUDED.products WHERE kept.products <> EXCLUDED.products
-"""
+
+REFRESH_WORDS = _recount("read.search_words", "word", "c.words")
+REFRESH_TOKEN_COUNTS = _recount("read.token_counts", "token", "c.tokens || ARRAY['#', 'q:' || c.prominence]")
 
 # A document that is no longer made is of a collection that is no longer shown.
 FORGET = "DELETE FROM read.navigation WHERE position <= %s AND name <> ALL(%s)"
